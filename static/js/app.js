@@ -1,0 +1,24 @@
+/** What every page has: menus that close, a bar for a lost connection, focus after a refused form. */
+import { watchConnection } from "./connection.js";
+
+function closeMenus(except) {
+  for (const menu of document.querySelectorAll("details[data-menu][open]")) {
+    if (menu !== except) menu.open = false;
+  }
+}
+
+document.addEventListener("click", (event) => closeMenus(event.target.closest("details[data-menu]")));
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  const menu = document.querySelector("details[data-menu][open]");
+  if (!menu) return;
+  menu.open = false;
+  menu.querySelector("summary").focus();
+});
+document.addEventListener("htmx:afterSwap", (event) => {
+  const alert = event.target.querySelector?.("[data-autofocus]");
+  if (alert) alert.focus();
+});
+
+document.querySelector("[data-autofocus]")?.focus();
+watchConnection(document.getElementById("connection"));
