@@ -1,0 +1,1 @@
+"""Who the patient is and why they are here."""
