@@ -1,0 +1,124 @@
+/** Binds the reading view's buttons, slider and keys to the viewer; starts anew when the live part is swapped. */
+import { Viewer } from "./viewer/viewer.js";
+import { bindGestures, bindKeys } from "./viewer/gestures.js";
+import { keep, kept } from "./preferences.js";
+
+const KEYS = { b: "boxes", a: "attention", u: "unet", e: "reversed_ae", l: "anatomy" };
+let running = null;
+
+function readBoxes(root) {
+  return [...root.querySelectorAll("[data-box]")].map((item) => ({
+    label: item.dataset.label,
+    probability: item.dataset.probability,
+    box: item.dataset.box.split(" ").map(Number),
+  }));
+}
+
+function readUrls(root) {
+  const names = ["film", "attention", "unet", "reversed_ae", "anatomy"];
+  return Object.fromEntries(names.filter((name) => root.dataset[`url${name}`]).map((name) => [name, root.dataset[`url${name}`]]));
+}
+
+class FilmPage {
+  constructor(root) {
+    this.root = root;
+    this.stop = new AbortController();
+    this.canvas = root.querySelector("canvas");
+    this.viewer = new Viewer(this.canvas, { urls: readUrls(root), boxes: readBoxes(root) });
+    this.viewer.strength = Number(kept("strength", "50")) / 100;
+    this.viewer.colours = kept("colours", "viridis");
+    this.viewer.addEventListener("change", () => this.show());
+    bindGestures(this.viewer, this.stop.signal);
+    this.bindControls();
+    this.viewer.load().then(() => this.root.removeAttribute("data-loading"), () => this.tellMissing());
+  }
+
+  close() {
+    this.stop.abort();
+    this.viewer.close();
+  }
+
+  tellMissing() {
+    this.root.querySelector("[data-missing]").hidden = false;
+    this.root.removeAttribute("data-loading");
+  }
+
+  async toggle(layer) {
+    try {
+      await this.viewer.toggle(layer);
+    } catch {
+      this.tellMissing();
+    }
+  }
+
+  bindControls() {
+    const { signal } = this.stop;
+    const viewer = this.viewer;
+    const actions = {
+      invert: () => viewer.invert(),
+      reset: () => viewer.reset(),
+      actual: () => viewer.showActualSize(),
+      in: () => viewer.zoomAt(1.25),
+      out: () => viewer.zoomAt(0.8),
+      colours: () => this.setColours(viewer.colours === "viridis" ? "jet" : "viridis"),
+    };
+    this.root.addEventListener("click", (event) => {
+      const button = event.target.closest("button");
+      if (button?.dataset.layer) this.toggle(button.dataset.layer);
+      else if (button?.dataset.action) actions[button.dataset.action]();
+      else if (button?.dataset.colours) this.setColours(button.dataset.colours);
+    }, { signal });
+    const slider = this.root.querySelector("[data-strength]");
+    slider.value = String(Math.round(viewer.strength * 100));
+    slider.addEventListener("input", () => {
+      viewer.setStrength(Number(slider.value) / 100);
+      keep("strength", slider.value);
+    }, { signal });
+    const single = document.querySelector("[data-single-keys]");
+    if (single) {
+      single.checked = kept("single-keys", "on") === "on";
+      single.addEventListener("change", () => keep("single-keys", single.checked ? "on" : "off"), { signal });
+    }
+    const keys = Object.fromEntries(Object.entries(KEYS).map(([key, layer]) => [key, () => this.toggle(layer)]));
+    Object.assign(keys, { i: actions.invert, z: actions.reset, c: actions.colours, 1: actions.actual, "+": actions.in, "=": actions.in, "-": actions.out });
+    bindKeys(keys, () => kept("single-keys", "on") === "on", signal);
+    document.addEventListener("click", (event) => {
+      if (event.target.closest("[data-show-where]")) this.toggle("attention");
+    }, { signal });
+  }
+
+  setColours(name) {
+    keep("colours", name);
+    this.viewer.setColours(name);
+  }
+
+  /** Buttons say what is on; the legend stands only beside a heat map. */
+  show() {
+    const { viewer } = this;
+    for (const button of this.root.querySelectorAll("button[data-layer]")) {
+      button.disabled = !viewer.has(button.dataset.layer);
+      button.setAttribute("aria-pressed", String(viewer.isShown(button.dataset.layer)));
+    }
+    for (const button of document.querySelectorAll("[data-show-where]")) {
+      button.setAttribute("aria-pressed", String(viewer.isShown("attention")));
+    }
+    for (const button of this.root.querySelectorAll("button[data-colours]")) {
+      button.setAttribute("aria-pressed", String(viewer.colours === button.dataset.colours));
+    }
+    this.root.querySelector("[data-action=invert]").setAttribute("aria-pressed", String(viewer.window.inverted));
+    this.root.dataset.heat = viewer.shown.heat ?? "";
+    this.root.dataset.palette = viewer.colours;
+    const zoom = this.root.querySelector("[data-zoom]");
+    zoom.textContent = `${Math.round(viewer.view.zoom * 100)} %`;
+  }
+}
+
+function start() {
+  const root = document.querySelector("[data-viewer]");
+  if (running?.root === root) return;
+  running?.close();
+  running = root ? new FilmPage(root) : null;
+}
+
+start();
+document.addEventListener("htmx:afterSettle", start);
