@@ -1,0 +1,16 @@
+"""Registers the diagnosis application, its checks and its eraser."""
+
+from django.apps import AppConfig
+
+
+class DiagnosisConfig(AppConfig):
+    name = "diagnosis"
+    default_auto_field = "django.db.models.BigAutoField"
+    verbose_name = "Diagnosis"
+
+    def ready(self) -> None:
+        from patients import hooks
+
+        from . import checks, services  # noqa: F401  (checks register themselves)
+
+        hooks.before_erase.append(services.erase_films_of)

@@ -1,0 +1,29 @@
+"""Fixtures that every test may use."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def _own_storage(tmp_path: Path, settings: object) -> None:
+    """Every test keeps its films in a folder of its own."""
+    from xraydx.settings import parse_storage
+
+    settings.STORAGE = str(tmp_path / "films")  # type: ignore[attr-defined]
+    settings.STORAGES = {  # type: ignore[attr-defined]
+        **settings.STORAGES,  # type: ignore[attr-defined]
+        "default": parse_storage(str(tmp_path / "films")),
+    }
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The shared films; tests that need them are skipped where they are not."""
+    from django.conf import settings
+
+    folder = Path(os.environ.get("XRAYDX_SHARED", settings.SHARED))
+    if not folder.is_dir():
+        pytest.skip(f"no shared films in {folder}")
+    return folder

@@ -1,0 +1,11 @@
+"""The bell: a message that carries nothing, and wakes a worker."""
+
+import os
+
+from celery import Celery
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "xraydx.settings")
+
+app = Celery("xraydx")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
