@@ -6,8 +6,8 @@ the patient; bytes outside the database go in transaction.on_commit.
 """
 
 from collections.abc import Callable
-from typing import Any
 
+from accounts.models import User
 from patients.models import Patient
 
-before_erase: list[Callable[[Patient, Any], None]] = []
+before_erase: list[Callable[[Patient, User], None]] = []

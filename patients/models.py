@@ -10,11 +10,19 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from patients.validation import (
+    MRN_LENGTH,
+    OLDEST_AGE,
+    check_birth_date,
+    check_mrn,
+    check_one_line,
+    check_some_lines,
+)
+
 NAME_LENGTH = 120
-MRN_LENGTH = 64
+
 AREA_LENGTH = 40
 COMPLAINT_LENGTH = 1000
-OLDEST_AGE = 130
 # Sorts patients who are not in the ER behind every triage level.
 NOT_URGENT = 6
 
@@ -36,11 +44,19 @@ class Patient(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    mrn = models.CharField(_("MRN"), max_length=MRN_LENGTH, null=True, blank=True)  # noqa: DJ001
+    mrn = models.CharField(  # noqa: DJ001
+        _("MRN"), max_length=MRN_LENGTH, null=True, blank=True, validators=[check_mrn]
+    )
     temporary_id = models.CharField(max_length=12, null=True, unique=True)  # noqa: DJ001
-    family_name = models.CharField(_("family name"), max_length=NAME_LENGTH)
-    given_name = models.CharField(_("given name"), max_length=NAME_LENGTH, blank=True)
-    birth_date = models.DateField(_("birth date"), null=True, blank=True)
+    family_name = models.CharField(
+        _("family name"), max_length=NAME_LENGTH, validators=[check_one_line]
+    )
+    given_name = models.CharField(
+        _("given name"), max_length=NAME_LENGTH, blank=True, validators=[check_one_line]
+    )
+    birth_date = models.DateField(
+        _("birth date"), null=True, blank=True, validators=[check_birth_date]
+    )
     age_estimated = models.PositiveSmallIntegerField(
         _("estimated age"), null=True, blank=True, validators=[MaxValueValidator(OLDEST_AGE)]
     )
@@ -165,7 +181,7 @@ class Patient(models.Model):
 
 
 class SearchKey(models.Model):
-    """One folded beginning under which a patient is found: a name from one of its words, or a number."""
+    """One folded text that a search may begin: a name from one of its words on, or a number."""
 
     class Kind(models.TextChoices):
         NAME = "name"
@@ -193,9 +209,11 @@ class Visit(models.Model):
     triage_level = models.PositiveSmallIntegerField(
         _("triage level"), validators=[MinValueValidator(1), MaxValueValidator(5)]
     )
-    area = models.CharField(_("area"), max_length=AREA_LENGTH, blank=True)
+    area = models.CharField(
+        _("area"), max_length=AREA_LENGTH, blank=True, validators=[check_one_line]
+    )
     chief_complaint = models.CharField(
-        _("chief complaint"), max_length=COMPLAINT_LENGTH, blank=True
+        _("chief complaint"), max_length=COMPLAINT_LENGTH, blank=True, validators=[check_some_lines]
     )
     attending = models.ForeignKey(
         settings.AUTH_USER_MODEL,
