@@ -99,7 +99,9 @@ class Postgres:
         control = str(find_binaries(self.account) / "pg_ctl")
         for mode in ("fast", "immediate"):
             command = [control, "stop", "-D", str(self.data), "-m", mode, "-w", "-t", str(seconds)]
-            ended = subprocess.run(command, capture_output=True, **self.account.process_options())
+            ended = subprocess.run(
+                command, capture_output=True, check=False, **self.account.process_options()
+            )
             if ended.returncode == 0 or not self.alive():
                 return
 
@@ -172,7 +174,11 @@ class Postgres:
             command.append("--no-sync")
         try:
             made = subprocess.run(
-                command, capture_output=True, text=True, **self.account.process_options()
+                command,
+                capture_output=True,
+                text=True,
+                check=False,
+                **self.account.process_options(),
             )
         finally:
             word.unlink(missing_ok=True)
@@ -206,6 +212,7 @@ class Postgres:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
+                check=False,
                 start_new_session=True,
                 umask=0o077,
                 **self.account.process_options(),

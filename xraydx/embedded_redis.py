@@ -12,6 +12,8 @@ from pathlib import Path
 
 import psutil
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from xraydx.embedded_account import SYSTEM_PLACE, Account, ServerError, private_folder
 
@@ -101,7 +103,9 @@ class Redis:
             return False
 
     def _client(self) -> redis.Redis:
-        return redis.Redis(unix_socket_path=str(self.socket), socket_timeout=2)
+        return redis.Redis(
+            unix_socket_path=str(self.socket), socket_timeout=2, retry=Retry(NoBackoff(), 0)
+        )
 
     def _end_process(self, *, seconds: int = 2) -> None:
         """End a server that no longer answers, if the number in its file is still a Redis."""

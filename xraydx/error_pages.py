@@ -43,9 +43,15 @@ def render_error(request: HttpRequest, error: UserError) -> HttpResponse:
     if request.path.startswith("/api/"):
         return JsonResponse(problem(error), status=error.status, content_type=PROBLEM_TYPE)
     partial = request.headers.get("HX-Request") == "true"
-    template = "components/error.html" if partial else "error_page.html"
+    template = "components/error.html" if partial else "components/error_page.html"
     what, do = message_for(error.code).fill(error.params)
-    context = {"what": what, "do": do, "code": error.code, "status": error.status, "error": error}
+    context = {
+        "what": what,
+        "do": do,
+        "code": error.code,
+        "status": error.status,
+        "incident": error.params.get("incident"),
+    }
     text = render_to_string(template, context, request=request)
     return HttpResponse(text, status=error.status)
 
@@ -88,7 +94,7 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Handler for 500: an error outside any view, in plain text because templates may be at fault."""
+    """Handler for 500 outside any view, in plain text because templates may be at fault."""
     incident = uuid.uuid4().hex[:8]
     fault_log.error("error outside a view", extra={"incident": incident})
     what, do = message_for("unforeseen").fill({"incident": incident})

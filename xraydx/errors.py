@@ -51,7 +51,7 @@ class UserError(Exception):
         self.errors = errors or {}
 
 
-class NotFound(UserError):
+class NotFound(UserError):  # noqa: N818  (reads as what happened)
     """There is no such thing, or this person may not know of it."""
 
     status = 404
@@ -60,7 +60,7 @@ class NotFound(UserError):
         super().__init__(code, **kwargs)
 
 
-class Forbidden(UserError):
+class Forbidden(UserError):  # noqa: N818  (reads as what happened)
     """The role or the token does not allow this."""
 
     status = 403
@@ -69,7 +69,7 @@ class Forbidden(UserError):
         super().__init__(code, **kwargs)
 
 
-class Conflict(UserError):
+class Conflict(UserError):  # noqa: N818  (reads as what happened)
     """The request contradicts what is stored."""
 
     status = 409

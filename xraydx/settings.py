@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
+from kombu.common import Broadcast
 
 from xraydx import embedded
 
@@ -154,10 +155,13 @@ SESSION_COOKIE_AGE = read_int("XRAYDX_SESSION_HOURS", 12, low=1, high=24 * 7) * 
 SESSION_IDLE_MINUTES = read_int("XRAYDX_SESSION_IDLE_MINUTES", 30, low=1, high=24 * 60)
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
-        "default-src": [SELF],
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
         "img-src": [SELF, "blob:", "data:"],
-        "object-src": [NONE],
-        "base-uri": [SELF],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "base-uri": [NONE],
         "form-action": [SELF],
         "frame-ancestors": [NONE],
     }
@@ -177,7 +181,6 @@ INSTALLED_APPS = [
     "django.contrib.postgres",
     "django_otp",
     "django_otp.plugins.otp_totp",
-    "django_otp.plugins.otp_static",
     "csp",
     "rest_framework",
     "drf_spectacular",
@@ -190,13 +193,14 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "audit.middleware.AuditContextMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django_otp.middleware.OTPMiddleware",
-    "audit.middleware.AuditContextMiddleware",
+    "accounts.middleware.AccountMiddleware",
+    "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "xraydx.middleware.ErrorMiddleware",
@@ -249,6 +253,9 @@ CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_DEFAULT_QUEUE = "bells"
+# Every worker hears every bell, so that a busy or reserved one never swallows it.
+CELERY_TASK_QUEUES = (Broadcast("bells"),)
+CELERY_TASK_ROUTES = {"diagnosis.ring": {"queue": "bells", "exchange": "bells"}}
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
@@ -268,7 +275,7 @@ WHITENOISE_AUTOREFRESH = DEBUG
 STORAGES = {
     "default": parse_storage(STORAGE),
     "staticfiles": {
-        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        "BACKEND": "xraydx.static.ManifestStorage"
         if _collected
         else "django.contrib.staticfiles.storage.StaticFilesStorage"
     },
@@ -283,16 +290,24 @@ AUTH_USER_MODEL = "accounts.User"
 LOGIN_URL = "accounts:sign_in"
 LOGIN_REDIRECT_URL = "patients:list"
 LOGOUT_REDIRECT_URL = "accounts:sign_in"
+AUTHENTICATION_BACKENDS = ["accounts.backends.PasswordBackend"]
+_validation = "django.contrib.auth.password_validation"
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {
-        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
-        "OPTIONS": {"min_length": 10},
+        "NAME": f"{_validation}.UserAttributeSimilarityValidator",
+        "OPTIONS": {"user_attributes": ["username", "full_name"]},
     },
-    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": f"{_validation}.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "accounts.passwords.CommonPasswordValidator"},
+    {"NAME": "accounts.passwords.BreachedPasswordValidator"},
 ]
+BREACHED_PASSWORDS = read_text("XRAYDX_BREACHED_PASSWORDS")
+SECOND_FACTOR_ROLES = read_list("XRAYDX_SECOND_FACTOR_ROLES")
 OTP_TOTP_ISSUER = "xraydx"
-EMERGENCY_WINDOW_HOURS = read_int("XRAYDX_EMERGENCY_WINDOW_HOURS", 72, low=0, high=24 * 365)
+# Our own lock-out slows guesses at the code too, and never lasts over 15 minutes.
+OTP_TOTP_THROTTLE_FACTOR = 0
+VISIBLE_HOURS = read_int("XRAYDX_VISIBLE_HOURS", 72, low=0, high=24 * 365)
+BREAK_GLASS_HOURS = read_int("XRAYDX_BREAK_GLASS_HOURS", 12, low=1, high=168)
 
 # Workers
 URGENT_ONLY = read_flag("XRAYDX_URGENT_ONLY", False)
