@@ -33,7 +33,7 @@ GATE_CODES = frozenset(
 """The file opens and shows something that the networks must not read."""
 
 
-class Refusal(Exception):
+class Refusal(Exception):  # noqa: N818 - an answer, not an error
     """A film that will not be read, with the reason as a code.
 
     code: one of DECODE_CODES or GATE_CODES

@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
-from ml.imaging.radiograph import Header, Limits, Radiograph
+from typing import Any
 
-__all__ = ["DEFAULT_LIMITS", "Header", "Limits", "Radiograph", "decode", "read_header"]
+from ml.imaging.formats import sniff_format
+from ml.imaging.radiograph import Header, Limits, Radiograph
+from ml.imaging.sandbox import close_helpers, shared_sandbox
+from ml.refusal import Refusal
+
+__all__ = [
+    "DEFAULT_LIMITS",
+    "Header",
+    "Limits",
+    "Radiograph",
+    "close_helpers",
+    "decode",
+    "read_header",
+    "warm_up",
+]
 
 DEFAULT_LIMITS = Limits()
 
@@ -12,9 +26,13 @@ DEFAULT_LIMITS = Limits()
 def read_header(data: bytes, *, limits: Limits = DEFAULT_LIMITS) -> Header:
     """Prove that the bytes are a film that `decode` opens, and say what the file tells of it.
 
+    The pixels are decoded too and thrown away: a header may be sound where its pixels are not.
+
     raises: Refusal with one of DECODE_CODES
     """
-    raise NotImplementedError
+    _check_bytes(data, limits=limits)
+    answer, _ = shared_sandbox().open(data, limits=limits, pixels=False)
+    return _to_header(answer["header"])
 
 
 def decode(data: bytes, *, limits: Limits = DEFAULT_LIMITS) -> Radiograph:
@@ -22,4 +40,24 @@ def decode(data: bytes, *, limits: Limits = DEFAULT_LIMITS) -> Radiograph:
 
     raises: Refusal with one of DECODE_CODES
     """
-    raise NotImplementedError
+    _check_bytes(data, limits=limits)
+    answer, film = shared_sandbox().open(data, limits=limits, pixels=True)
+    assert film is not None
+    corrections = tuple(str(code) for code in answer["corrections"])
+    return Radiograph(film, _to_header(answer["header"]), corrections)
+
+
+def warm_up() -> None:
+    """Start a helper process now, so that the first film does not wait for it."""
+    shared_sandbox().warm_up()
+
+
+def _check_bytes(data: bytes, *, limits: Limits) -> None:
+    if len(data) > limits.file_bytes:
+        raise Refusal("too_large", size=len(data), limit=limits.file_bytes)
+    sniff_format(data)
+
+
+def _to_header(fields: dict[str, Any]) -> Header:
+    spacing = fields.pop("pixel_spacing_mm", None)
+    return Header(**fields, pixel_spacing_mm=(spacing[0], spacing[1]) if spacing else None)

@@ -30,7 +30,7 @@ class Phantom(NamedTuple):
 
 
 def draw_phantom(seed: int, size: int = 256, *, lesions: int = 0) -> Phantom:
-    """Draw a chest-like film with `lesions` round opacities inside the lungs; same seed, same film."""
+    """Draw a chest-like film with `lesions` round opacities in the lungs; same seed, same film."""
     rng = np.random.default_rng(seed)
     masks = _draw_anatomy(rng, size)
     film = np.full((size, size), 0.62, np.float32)
