@@ -1,0 +1,84 @@
+"""Tries every row of the access matrix as every role, and looks for addresses without a row."""
+
+import importlib
+import importlib.util
+from typing import Any
+
+import pytest
+from django.http import HttpResponse
+from django.test import Client
+
+from accounts.roles import Role
+from tests.access.matrix import Row, every_name
+from tests.accounts.factories import api_client, client_of, make_user
+
+# Open to everybody by intent; what they show is tested where they are made.
+PUBLIC = {"healthz", "readyz", "metrics", "schema", "docs", "redoc"}
+METHODS = ("get", "post", "put", "patch", "delete")
+
+
+def all_rows() -> list[Row]:
+    """Collect what the applications listed."""
+    rows: list[Row] = []
+    for application in ("accounts", "patients", "diagnosis"):
+        name = f"tests.access.{application}_rows"
+        if importlib.util.find_spec(name) is not None:
+            rows += importlib.import_module(name).ROWS
+    return rows
+
+
+ROWS = all_rows()
+API_ROWS = [row for row in ROWS if row.api]
+
+
+def call(client: Client, row: Row, actor: Any) -> HttpResponse:
+    """Make what the row needs, then call."""
+    needs = row.build(actor)
+    options: dict[str, Any] = {"headers": needs.headers}
+    if needs.data is not None:
+        options["data"] = needs.data
+    if needs.content_type or (row.api and needs.data is not None):
+        options["content_type"] = needs.content_type or "application/json"
+    return getattr(client, row.method.lower())(row.address(needs), **options)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("role", list(Role), ids=str)
+@pytest.mark.parametrize("row", ROWS, ids=str)
+def test_each_role_gets_what_its_row_says(row: Row, role: Role) -> None:
+    actor = make_user(role)
+    client = api_client(actor) if row.api else client_of(actor)
+    response = call(client, row, actor)
+    assert response.status_code == row.expected_of(role), response.content[:500]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("row", ROWS, ids=str)
+def test_nobody_gets_in_without_account_or_token(row: Row) -> None:
+    response = call(Client(), row, make_user() if "own" in row.case else None)
+    assert response.status_code == row.expected_of_nobody
+    if response.status_code == 302 and row.anonymous is None:
+        assert response["Location"].startswith("/sign-in/")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("row", API_ROWS or [pytest.param(None, marks=pytest.mark.skip)], ids=str)
+def test_a_token_without_the_scope_is_refused(row: Row) -> None:
+    actor = make_user(next(iter(row.open_to), Role.ADMINISTRATOR))
+    other = {"read": "write", "write": "read"}[row.needed_scope]
+    assert call(api_client(actor, other), row, actor).status_code == 403
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", sorted({row.name for row in ROWS}))
+def test_no_other_method_is_answered(name: str) -> None:
+    rows = [row for row in ROWS if row.name == name]
+    actor = make_user(Role.ADMINISTRATOR)
+    client = api_client(actor) if rows[0].api else client_of(actor)
+    address = rows[0].address(rows[0].build(actor))
+    for method in set(METHODS) - {row.method.lower() for row in rows}:
+        assert getattr(client, method)(address).status_code == 405, f"{method} {name}"
+
+
+def test_every_address_has_a_row() -> None:
+    assert every_name() - {row.name for row in ROWS} == PUBLIC & every_name()
