@@ -1,0 +1,281 @@
+"""Rows of an analysis as a page shows them: words, figures and bars."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import number_format
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
+
+from diagnosis import selectors
+from diagnosis.models import Analysis, Film, Finding, Lesion
+from diagnosis.states import Status
+from ml.vocabulary import disease_named
+from xraydx.errors import UserError, message_for
+
+STRIP_LENGTH = 12
+# The first looks come quickly; a film that waits long is asked after less often.
+POLL_MS = (400, 5000)
+
+# The vocabulary's words again, where translation finds them; a test compares the two.
+NAMES: dict[str, tuple[str | Promise, str | Promise]] = {
+    "Atelectasis": (lazy("Atelectasis"), lazy("collapsed lung tissue")),
+    "Cardiomegaly": (lazy("Cardiomegaly"), lazy("enlarged heart")),
+    "Effusion": (lazy("Effusion"), lazy("fluid around the lung")),
+    "Infiltration": (lazy("Infiltration"), lazy("ill-defined opacity")),
+    "Mass": (lazy("Mass"), lazy("mass over 3 cm")),
+    "Nodule": (lazy("Nodule"), lazy("nodule up to 3 cm")),
+    "Pneumonia": (lazy("Pneumonia"), lazy("lung infection")),
+    "Pneumothorax": (lazy("Pneumothorax"), lazy("air around the lung")),
+    "Consolidation": (lazy("Consolidation"), lazy("lung filled with fluid or cells")),
+    "Edema": (lazy("Edema"), lazy("fluid in the lungs")),
+    "Emphysema": (lazy("Emphysema"), lazy("destroyed air spaces")),
+    "Fibrosis": (lazy("Fibrosis"), lazy("scarring of the lung")),
+    "Pleural_Thickening": (lazy("Pleural thickening"), lazy("thickened pleura")),
+}
+
+
+class OperatingPoint(Protocol):
+    """What a release states about the threshold of one disease."""
+
+    @property
+    def threshold(self) -> float: ...
+
+    @property
+    def sensitivity(self) -> float: ...
+
+    @property
+    def specificity(self) -> float: ...
+
+
+@dataclass(frozen=True)
+class FindingCard:
+    """One finding in words; bar and tick are positions in 0..100."""
+
+    code: str
+    name: str
+    plain: str
+    rank: int
+    probability: str
+    threshold: str
+    above: bool
+    urgent: bool
+    bar: float
+    tick: float
+    words: str
+
+
+@dataclass(frozen=True)
+class Box:
+    """One lesion for the viewer; place holds x0 y0 x1 y1 as fractions of the film."""
+
+    label: str
+    probability: str
+    place: str
+
+
+def name_of(code: str) -> str:
+    """The finding's name in the reader's language; an unknown code is shown as it is."""
+    return str(NAMES[code][0]) if code in NAMES else code.replace("_", " ")
+
+
+def plain_of(code: str) -> str:
+    """The finding in plain words."""
+    return str(NAMES[code][1]) if code in NAMES else ""
+
+
+def figure(value: float, digits: int = 2) -> str:
+    """A number with fixed digits in the reader's notation."""
+    return number_format(value, decimal_pos=digits, use_l10n=True)
+
+
+def true_in_100(point: OperatingPoint, prevalence: float) -> int:
+    """Of 100 films above the operating point, how many have the disease (Bayes' rule)."""
+    true = point.sensitivity * prevalence
+    false = (1 - point.specificity) * (1 - prevalence)
+    return round(100 * true / (true + false)) if true + false else 0
+
+
+def card_of(
+    finding: Finding, point: OperatingPoint | None = None, prevalence: float | None = None
+) -> FindingCard:
+    """One finding with its words; the count in 100 needs the release's figures."""
+    words = ""
+    if finding.above and point is not None and prevalence:
+        words = _("Of 100 films marked like this, about %(count)d have it.") % {
+            "count": true_in_100(point, prevalence)
+        }
+    return FindingCard(
+        code=finding.code,
+        name=name_of(finding.code),
+        plain=plain_of(finding.code),
+        rank=finding.rank,
+        probability=figure(finding.probability),
+        threshold=figure(finding.threshold),
+        above=finding.above,
+        urgent=finding.code in NAMES and disease_named(finding.code).urgent,
+        bar=round(100 * finding.probability, 1),
+        tick=round(100 * finding.threshold, 1),
+        words=words,
+    )
+
+
+def cards_of(
+    findings: Iterable[Finding],
+    points: Mapping[str, OperatingPoint],
+    prevalences: Mapping[str, float],
+) -> list[FindingCard]:
+    """Cards in the order of the findings."""
+    return [card_of(f, points.get(f.code), prevalences.get(f.code)) for f in findings]
+
+
+def boxes_of(lesions: Iterable[Lesion]) -> list[Box]:
+    """The lesions that pass their operating point, for the viewer."""
+    return [
+        Box(
+            label=name_of(lesion.label),
+            probability=figure(lesion.score),
+            place=f"{lesion.x0:.4f} {lesion.y0:.4f} {lesion.x1:.4f} {lesion.y1:.4f}",
+        )
+        for lesion in lesions
+        if lesion.shown
+    ]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One number about the whole film, with what it means."""
+
+    label: str
+    value: str
+    title: str = ""
+
+
+@dataclass(frozen=True)
+class StripItem:
+    """One of the patient's films in a list."""
+
+    film: Film
+    analysis: Analysis | None
+    headline: str
+    urgent: bool
+
+
+def chosen_analysis(film: Film, wanted: str | None) -> Analysis:
+    """The reading that was asked for, else the last one; a film always has one."""
+    readings = list(film.analyses.all())
+    return next((row for row in readings if str(row.id) == wanted), readings[0])
+
+
+def film_context(film: Film, analysis: Analysis) -> dict[str, object]:
+    """Everything that the reading view shows of one analysis."""
+    points, prevalences = figures_of_release(analysis.release)
+    return {
+        "film": film,
+        "patient": film.patient,
+        "visit": film.visit,
+        "analysis": analysis,
+        "analyses": list(film.analyses.all()),
+        "newer_release": _is_outdated(analysis),
+        "picture_urls": picture_urls(analysis),
+        "cards": cards_of(selectors.findings_to_show(analysis), points, prevalences),
+        "all_cards": cards_of(analysis.findings.all(), points, prevalences),
+        "any_above": any(row.above for row in analysis.findings.all()),
+        "boxes": boxes_of(analysis.lesions.all()),
+        "figures": figures_of(analysis),
+        "seconds": seconds_of(analysis),
+        **waiting_context(analysis),
+    }
+
+
+def row_context(analysis: Analysis) -> dict[str, object]:
+    """What a line about one analysis shows."""
+    return {"headline": headline_of(analysis), **waiting_context(analysis)}
+
+
+def waiting_context(analysis: Analysis) -> dict[str, object]:
+    """The analysis, the words of its reason, and when to ask again."""
+    context: dict[str, object] = {"analysis": analysis, "poll_ms": poll_ms(analysis)}
+    if analysis.reason:
+        what, do = message_for(analysis.reason).fill({})
+        context["message"] = {"what": what, "do": do}
+    return context
+
+
+def poll_ms(analysis: Analysis) -> int:
+    """Milliseconds until the next look at an analysis on its way: a quarter of its age."""
+    age_ms = (timezone.now() - analysis.created_at).total_seconds() * 1000
+    return int(min(max(age_ms / 4, POLL_MS[0]), POLL_MS[1]))
+
+
+def picture_urls(analysis: Analysis) -> dict[str, str]:
+    """Name of a picture → its address."""
+    return {
+        name: reverse("diagnosis:image", args=[analysis.id, name]) for name in analysis.images
+    }
+
+
+def seconds_of(analysis: Analysis) -> str:
+    """Time from the request to the result."""
+    if analysis.finished_at is None:
+        return ""
+    return figure((analysis.finished_at - analysis.created_at).total_seconds(), 1)
+
+
+def figures_of(analysis: Analysis) -> list[Figure]:
+    """The numbers about the whole film."""
+    rows = []
+    if analysis.abnormal is not None:
+        rows.append(Figure(_("Probability that the film is not normal"), figure(analysis.abnormal)))
+    names = {"unet": _("Unusual, by U-Net"), "reversed_ae": _("Unusual, by reversed autoencoder")}
+    for key, label in names.items():
+        found = (analysis.anomaly or {}).get(key)
+        if found:
+            rows.append(Figure(label, *_unusual(found)))
+    ratio = (analysis.anatomy or {}).get("cardiothoracic_ratio")
+    if ratio is not None:
+        title = _("On a PA film of an adult, more than 0.50 is wide; an AP film shows it wider.")
+        rows.append(Figure(_("Heart to chest width"), figure(ratio), title))
+    rows.append(Figure(_("Release"), analysis.release))
+    return rows
+
+
+def _unusual(found: Mapping[str, float]) -> tuple[str, str]:
+    percentile = found.get("percentile")
+    if percentile is None:
+        return figure(found["score"]), _("The higher, the less the film looks like normal ones.")
+    words = _("more than %(count)d in 100 normal films") % {"count": int(percentile)}
+    return words, _("How far the film is from the normal films that the network learned.")
+
+
+def headline_of(analysis: Analysis) -> str:
+    """The analysis in a few words: the first finding that is marked, or where it stands."""
+    if analysis.status != Status.SUCCEEDED:
+        return str(analysis.get_status_display())
+    marked = [row for row in selectors.findings_to_show(analysis) if row.above]
+    if not marked:
+        return _("Nothing marked")
+    more = f" +{len(marked) - 1}" if len(marked) > 1 else ""
+    return f"{name_of(marked[0].code)} {figure(marked[0].probability)}{more}"
+
+
+def strip_of(films: Iterable[Film]) -> list[StripItem]:
+    """The patient's films in words, in the order given."""
+    items = []
+    for film in films:
+        analysis = next(iter(film.analyses.all()), None)
+        marked = [row for row in analysis.findings.all() if row.above] if analysis else []
+        urgent = any(row.code in NAMES and disease_named(row.code).urgent for row in marked)
+        items.append(StripItem(film, analysis, headline_of(analysis) if analysis else "", urgent))
+    return items
+
+
+def _is_outdated(analysis: Analysis) -> bool:
+    try:
+        return analysis.release != selectors.current_release()
+    except UserError:  # without a release there is nothing newer to offer
+        return False
