@@ -23,10 +23,11 @@ from patients.changes import (
 )
 from patients.models import BreakGlass, Patient, PatientChange, Sex, Visit
 from patients.summary import fold_keys, rewrite_search_keys
-from patients.visits import close_visit, edit_visit, open_visit, reopen_visit
+from patients.visits import amend_visit, close_visit, edit_visit, open_visit, reopen_visit
 from xraydx.errors import Conflict, NotFound, UserError
 
 __all__ = [
+    "amend_visit",
     "attend",
     "break_glass",
     "close_visit",

@@ -108,6 +108,23 @@ def reopen_visit(*, visit: Visit, by: User, version: int | None = None) -> Visit
     return locked
 
 
+@transaction.atomic
+def amend_visit(*, visit: Visit, by: User, changes: Values, version: int | None = None) -> Visit:
+    """Change fields, close and reopen in one step, for callers that send it all at once.
+
+    changes: the editable fields, and status ("open", "closed") or closed_at (None reopens)
+    raises: what edit_visit, close_visit and reopen_visit raise
+    """
+    fields = {k: v for k, v in changes.items() if k in EDITABLE}
+    amended = edit_visit(visit=visit, by=by, changes=fields, version=version)
+    closed_at = changes.get("closed_at")
+    if closed_at is not None or changes.get("status") == "closed":
+        return close_visit(visit=amended, by=by, closed_at=closed_at)
+    if "closed_at" in changes or changes.get("status") == "open":
+        return reopen_visit(visit=amended, by=by)
+    return amended
+
+
 def _lock(visit: Visit, by: User, version: int | None) -> tuple[Visit, Patient]:
     """Check the role and lock patient and visit, in this order everywhere."""
     require(by, Capability.edit_patient, target=visit, patient_id=visit.patient_id)

@@ -5,6 +5,12 @@ from pathlib import Path
 
 import pytest
 
+# Named again here, because a plugin's fixtures give way to those of pytest-django.
+from tests.servers import (  # noqa: F401
+    django_db_modify_db_settings,
+    django_db_setup,
+)
+
 
 @pytest.fixture(autouse=True)
 def _own_storage(tmp_path: Path, settings: object) -> None:
