@@ -160,11 +160,11 @@ class Servers:
         with locked(self.private / "start.lock", fcntl.LOCK_EX), ThreadPoolExecutor(2) as pool:
             list(pool.map(lambda server: server.start(), servers))
 
-    def stop(self) -> None:
-        """End both."""
+    def stop(self, *, seconds: int = 8) -> None:
+        """End both, each within twice the given seconds."""
         servers = self.ours()
         with locked(self.private / "start.lock", fcntl.LOCK_EX), ThreadPoolExecutor(2) as pool:
-            list(pool.map(lambda server: server.stop(), servers))
+            list(pool.map(lambda server: server.stop(seconds=seconds), servers))
 
     @contextmanager
     def in_use(self) -> Iterator[None]:

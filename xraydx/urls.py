@@ -1,21 +1,26 @@
 """Every address of the platform."""
 
-from importlib.util import find_spec
-
 from django.urls import URLPattern, URLResolver, include, path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from xraydx import health
 
+api: list[URLPattern | URLResolver] = [
+    path("schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
+    path("v1/", include("patients.api_urls")),
+    path("v1/", include("diagnosis.api_urls")),
+]
 urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
     path("metrics", health.metrics, name="metrics"),
+    path("api/", include(api)),
+    path("", include("accounts.urls")),
+    path("", include("patients.urls")),
+    path("", include("diagnosis.urls")),
+    path("audit/", include("audit.urls")),
 ]
-for app in ("accounts", "patients", "diagnosis", "audit"):
-    if find_spec(f"{app}.urls"):
-        urlpatterns.append(path("", include(f"{app}.urls")))
-    if find_spec(f"{app}.api_urls"):
-        urlpatterns.append(path("api/v1/", include(f"{app}.api_urls")))
 
 handler400 = "xraydx.error_pages.bad_request"
 handler403 = "xraydx.error_pages.forbidden"
