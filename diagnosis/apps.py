@@ -11,6 +11,6 @@ class DiagnosisConfig(AppConfig):
     def ready(self) -> None:
         from patients import hooks
 
-        from . import checks, services  # noqa: F401  (checks register themselves)
+        from . import services
 
         hooks.before_erase.append(services.erase_films_of)

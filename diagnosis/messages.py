@@ -122,10 +122,6 @@ REQUESTS: dict[str, Message] = {
         _("No file was sent."),
         _("Send the film as a file named “file”."),
     ),
-    "visit_closed": Message(
-        _("The visit is closed."),
-        _("Open a visit for the patient and send the film there."),
-    ),
     "bytes_of_another_patient": Message(
         _("This very film is already filed under another patient."),
         _("Check whose film it is. Confirm the patient if it belongs here."),
@@ -182,7 +178,7 @@ REQUESTS: dict[str, Message] = {
         _("The time in “since” cannot be understood."),
         _("Use ISO 8601, such as 2026-01-31T12:00:00Z."),
     ),
-    "storage_full": Message(
+    "film_not_stored": Message(
         _("The film could not be stored."),
         _("Send it again in a minute. If it happens again, tell the administrator."),
     ),

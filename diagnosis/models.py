@@ -268,7 +268,8 @@ class Reading(models.Model):
     analysis = models.ForeignKey(Analysis, on_delete=models.CASCADE, related_name="readings")
     version = models.PositiveSmallIntegerField()
     verdict = models.CharField(max_length=8, choices=Verdict.choices)
-    findings = models.JSONField(default=list)
+    # code of a finding → verdict on it
+    findings = models.JSONField(default=dict)
     note = models.TextField(blank=True)
     signed_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"

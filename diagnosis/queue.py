@@ -24,8 +24,9 @@ MAX_ATTEMPTS = 3
 MAX_RELEASED = 10
 # After this wait a film counts as the most urgent: old ones do not starve behind new ones.
 MAX_WAIT_S = 900
-# A worker beats every 5 s; one that missed three beats is taken for dead.
-WORKER_DEAD_S = 20
+# A worker beats every 3 s; one that missed four beats is taken for dead.
+HEARTBEAT_S = 3
+WORKER_DEAD_S = 15
 # Waits before the second and the third attempt after a fault that passes.
 BACK_OFF_S = (1, 5, 15)
 
@@ -198,10 +199,34 @@ def reap() -> int:
 
 
 def release_worker(name: str) -> int:
-    """Give back what the dead worker `name` held, at once and without counting the attempt."""
-    moved = give_back(Q(worker=name))
-    WorkerHeartbeat.objects.filter(name=name).delete()
+    """Give back what the dead worker `name` held, at once and without counting the attempt.
+
+    name: Celery's node name, or the part before its @
+    """
+    moved = give_back(Q(worker=name) | Q(worker__startswith=f"{name}@"))
+    WorkerHeartbeat.objects.filter(Q(name=name) | Q(name__startswith=f"{name}@")).delete()
     return moved
+
+
+def beat(*, worker: str, pid: int, state: str) -> None:
+    """Leave a sign of life of the worker process."""
+    WorkerHeartbeat.objects.bulk_create(
+        [WorkerHeartbeat(name=worker, pid=pid, state=state, seen_at=Now())],
+        update_conflicts=True,
+        unique_fields=["name"],
+        update_fields=["pid", "state", "seen_at"],
+    )
+
+
+def forget_old_workers() -> int:
+    """Drop the heartbeats of workers that have been gone for a day; returns how many."""
+    old = WorkerHeartbeat.objects.filter(seen_at__lt=Now() - timedelta(days=1))
+    return old.delete()[0]
+
+
+def count_waiting() -> int:
+    """How many analyses wait for a worker."""
+    return Analysis.objects.filter(status=Status.QUEUED).count()
 
 
 def give_back(held: Q) -> int:

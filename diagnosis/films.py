@@ -1,0 +1,217 @@
+"""Films and their pictures in the storage (a folder or S3), named by content, never by patient."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+from uuid import UUID
+
+from django.core.files.base import ContentFile, File
+from django.core.files.storage import FileSystemStorage, Storage, storages
+from django.db import connection, transaction
+
+from .models import Film
+
+CHUNK_BYTES = 1024 * 1024
+
+
+class FilmMissing(Exception):
+    """The storage has no bytes under the film's sha256."""
+
+
+class StorageUnavailable(Exception):
+    """The storage does not answer or does not take what is given; the same may work later."""
+
+
+class FilmDamaged(Exception):
+    """The stored bytes no longer have the film's sha256."""
+
+
+@dataclass(frozen=True)
+class Digest:
+    """sha256: 64 hexadecimal digits; size: bytes."""
+
+    sha256: str
+    size: int
+
+
+def storage() -> Storage:
+    """The storage of films and pictures, as set by XRAYDX_STORAGE."""
+    return storages["default"]
+
+
+@contextmanager
+def _faults_named() -> Iterator[None]:
+    """Turn what a folder or an S3 client raises into StorageUnavailable."""
+    try:
+        yield
+    except OSError as error:
+        raise StorageUnavailable(type(error).__name__) from error
+    except Exception as error:
+        # By name: with films in a folder the S3 client is never imported.
+        if type(error).__module__.partition(".")[0] in {"botocore", "boto3", "s3transfer"}:
+            raise StorageUnavailable(type(error).__name__) from error
+        raise
+
+
+def film_key(sha256: str) -> str:
+    """Where the bytes of a film lie; says nothing about whose they are."""
+    return f"films/{sha256[:2]}/{sha256}"
+
+
+def picture_key(analysis_id: UUID, attempt: int, name: str) -> str:
+    """Where a picture of one attempt lies; attempts never share a folder."""
+    return f"{picture_folder(analysis_id)}/{attempt}/{name}.png"
+
+
+def picture_folder(analysis_id: UUID) -> str:
+    """Where the pictures of all attempts of an analysis lie."""
+    return f"pictures/{str(analysis_id)[:2]}/{analysis_id}"
+
+
+def measure(file: IO[bytes]) -> Digest:
+    """Hash the file in chunks and leave it rewound."""
+    file.seek(0)
+    sha256, size = hashlib.sha256(), 0
+    while chunk := file.read(CHUNK_BYTES):
+        sha256.update(chunk)
+        size += len(chunk)
+    file.seek(0)
+    return Digest(sha256.hexdigest(), size)
+
+
+def lock_content(sha256: str) -> None:
+    """Let nobody else store or drop these bytes until the transaction ends."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [sha256])
+
+
+@_faults_named()
+def store(file: IO[bytes], digest: Digest) -> None:
+    """Stream the film into the storage under its sha256; the caller holds lock_content.
+
+    Bytes that are there in full already are left alone. raises: StorageUnavailable
+    """
+    key = film_key(digest.sha256)
+    if storage().exists(key):
+        if storage().size(key) == digest.size:
+            return
+        storage().delete(key)  # a write that was cut short
+    file.seek(0)
+    _save(key, File(file, name=key))
+
+
+@_faults_named()
+def load(sha256: str) -> bytes:
+    """The film's bytes. raises: FilmMissing, FilmDamaged, StorageUnavailable"""
+    try:
+        with storage().open(film_key(sha256), "rb") as file:
+            data: bytes = file.read()
+    except FileNotFoundError as error:
+        raise FilmMissing(sha256) from error
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise FilmDamaged(sha256)
+    return data
+
+
+@_faults_named()
+def store_pictures(
+    analysis_id: UUID, attempt: int, pictures: Mapping[str, bytes]
+) -> dict[str, str]:
+    """Store the PNG pictures in the attempt's own folder; returns name → storage key."""
+    keys = {}
+    for name, png in pictures.items():
+        key = picture_key(analysis_id, attempt, name)
+        if storage().exists(key):
+            storage().delete(key)
+        _save(key, ContentFile(png, name=key))
+        keys[name] = key
+    return keys
+
+
+@_faults_named()
+def open_picture(key: str) -> File[Any]:
+    """Open a stored picture. raises: FilmMissing"""
+    try:
+        return storage().open(key, "rb")
+    except FileNotFoundError as error:
+        raise FilmMissing(key) from error
+
+
+@_faults_named()
+def drop_pictures(analysis_id: UUID, attempt: int | None = None) -> None:
+    """Remove the pictures of one attempt, or of all attempts of the analysis."""
+    place, folder = storage(), picture_folder(analysis_id)
+    attempts = _listed(place, folder)[0] if attempt is None else [str(attempt)]
+    for each in attempts:
+        for name in _listed(place, f"{folder}/{each}")[1]:
+            place.delete(f"{folder}/{each}/{name}")
+        if isinstance(place, FileSystemStorage):
+            place.delete(f"{folder}/{each}")
+
+
+@_faults_named()
+def drop_unreferenced(sha256: str) -> bool:
+    """Remove the bytes of a film that no row names any more; returns whether they were removed."""
+    with transaction.atomic():
+        lock_content(sha256)
+        if Film.objects.filter(sha256=sha256).exists():
+            return False
+        storage().delete(film_key(sha256))
+        return True
+
+
+def _listed(place: Storage, folder: str) -> tuple[list[str], list[str]]:
+    try:
+        return place.listdir(folder)
+    except FileNotFoundError:
+        return [], []
+
+
+def _save(key: str, content: File[Any]) -> None:
+    place = storage()
+    if isinstance(place, FileSystemStorage):
+        _save_to_disk(place, key, content)
+        return
+    saved = place.save(key, content)
+    if saved != key:
+        raise OSError(f"the storage renamed {key}")
+
+
+def _save_to_disk(place: FileSystemStorage, key: str, content: File[Any]) -> None:
+    # A film that was acknowledged survives a power cut: write aside, sync, then rename.
+    final = Path(place.path(key))
+    _make_folder(final.parent, place.directory_permissions_mode or 0o700)
+    handle, name = tempfile.mkstemp(dir=final.parent, prefix=".part-")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            for chunk in content.chunks(CHUNK_BYTES):
+                file.write(chunk)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).chmod(place.file_permissions_mode or 0o600)
+        Path(name).replace(final)
+        _sync_folder(final.parent)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _make_folder(folder: Path, mode: int) -> None:
+    missing = [place for place in (folder, *folder.parents) if not place.exists()]
+    for place in reversed(missing):
+        place.mkdir(exist_ok=True, mode=mode)
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,158 @@
+"""Every read of films and analyses, permission included; what one may not see is not there."""
+
+import time
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.conf import settings
+from django.db.models import Prefetch, QuerySet
+from django.db.models.functions import Now
+
+from accounts.models import User
+from patients.models import Patient, Visit
+from patients.selectors import visible_patients
+from xraydx.errors import NotFound, UserError
+
+from .models import Analysis, Film, Finding, Reading, WorkerHeartbeat
+from .queue import WORKER_DEAD_S
+from .states import FINAL, Status
+
+# Shown before all others when they are above their operating points.
+DANGEROUS = ("Pneumothorax",)
+PROMINENT = 3
+
+
+def films_of(user: User) -> QuerySet[Film]:
+    """The films that the user may see."""
+    return Film.objects.filter(deleted_at__isnull=True, patient__in=visible_patients(user))
+
+
+def film_for(user: User, film_id: UUID) -> Film:
+    """The film with its visit, patient and analyses. raises: NotFound"""
+    film = (
+        films_of(user)
+        .filter(id=film_id)
+        .select_related("patient", "visit", "uploaded_by")
+        .prefetch_related(_analyses_newest_first())
+        .first()
+    )
+    if film is None:
+        raise NotFound
+    return film
+
+
+def films_in_visit(visit: Visit) -> QuerySet[Film]:
+    """The films of a visit that the caller may see, newest first."""
+    films = Film.objects.filter(visit=visit, deleted_at__isnull=True)
+    return films.prefetch_related(_analyses_newest_first()).order_by("-uploaded_at", "id")
+
+
+def history_for(user: User, patient: Patient) -> QuerySet[Film]:
+    """The patient's films, newest first, each with its analyses, findings, readings and moves."""
+    return (
+        films_of(user)
+        .filter(patient=patient)
+        .select_related("visit", "uploaded_by")
+        .prefetch_related(_analyses_newest_first(), "moves")
+        .order_by("-uploaded_at", "id")
+    )
+
+
+def analyses_of(user: User) -> QuerySet[Analysis]:
+    """The analyses of the films that the user may see."""
+    return Analysis.objects.filter(film__in=films_of(user))
+
+
+def analysis_for(user: User, analysis_id: UUID) -> Analysis:
+    """The analysis with its film, findings, lesions and readings. raises: NotFound"""
+    found = _with_results(analyses_of(user)).filter(id=analysis_id).first()
+    if found is None:
+        raise NotFound
+    return found
+
+
+def analyses_for(
+    user: User, *, status: str | None = None, since: datetime | None = None
+) -> QuerySet[Analysis]:
+    """The analyses in that status and changed since then (inclusive), unordered.
+
+    raises: UserError("status_unknown")
+    """
+    found = _with_results(analyses_of(user))
+    if status:
+        if status not in Status.values:
+            raise UserError("status_unknown", field="status")
+        found = found.filter(status=status)
+    if since:
+        found = found.filter(updated_at__gte=since)
+    return found.order_by()
+
+
+def newest_analysis(film: Film) -> Analysis | None:
+    """The film's last analysis: the one that was asked for last."""
+    return film.analyses.order_by("-created_at", "id").first()
+
+
+def wait_until_final(analysis_id: UUID, seconds: float) -> bool:
+    """Look until the analysis is final or the time is over; returns whether it is final."""
+    give_up_at = time.monotonic() + seconds
+    pause_s = 0.02
+    while True:
+        status = Analysis.objects.filter(id=analysis_id).values_list("status", flat=True).first()
+        if status is None or status in FINAL:
+            return True
+        left_s = give_up_at - time.monotonic()
+        if left_s <= 0:
+            return False
+        time.sleep(min(pause_s, left_s))
+        pause_s = min(pause_s * 1.2, 0.25)
+
+
+def readings_of(analysis: Analysis) -> QuerySet[Reading]:
+    """What people signed about the film, the last version first."""
+    return analysis.readings.select_related("signed_by").order_by("-version")
+
+
+def findings_to_show(analysis: Analysis) -> list[Finding]:
+    """The three most probable and all above their operating points; a dangerous one first."""
+    shown = [row for row in analysis.findings.all() if row.rank <= PROMINENT or row.above]
+
+    def order(row: Finding) -> tuple[int, int]:
+        alarming = row.above and row.code in DANGEROUS
+        return (DANGEROUS.index(row.code) if alarming else len(DANGEROUS), row.rank)
+
+    return sorted(shown, key=order)
+
+
+def live_workers() -> QuerySet[WorkerHeartbeat]:
+    """The workers whose last sign of life is young enough to count on them."""
+    alive_since = Now() - timedelta(seconds=WORKER_DEAD_S)
+    able = [WorkerHeartbeat.State.IDLE, WorkerHeartbeat.State.READING]
+    return WorkerHeartbeat.objects.filter(seen_at__gte=alive_since, state__in=able)
+
+
+def current_release() -> str:
+    """The name of the release that new analyses are read with. raises: UserError("no_release")"""
+    from ml import bundle
+
+    try:
+        return bundle.current_release(settings.RELEASE or None)
+    except bundle.ReleaseError as error:
+        raise UserError("no_release", status=503) from error
+
+
+def _with_results(found: QuerySet[Analysis]) -> QuerySet[Analysis]:
+    return found.select_related("film__patient", "film__visit").prefetch_related(
+        "findings", "lesions", _readings()
+    )
+
+
+def _analyses_newest_first() -> "Prefetch[str, QuerySet[Analysis], str]":
+    analyses = Analysis.objects.order_by("-created_at", "id").prefetch_related(
+        "findings", "lesions", _readings()
+    )
+    return Prefetch("analyses", queryset=analyses)
+
+
+def _readings() -> "Prefetch[str, QuerySet[Reading], str]":
+    return Prefetch("readings", queryset=Reading.objects.select_related("signed_by"))

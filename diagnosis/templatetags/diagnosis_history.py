@@ -1,0 +1,22 @@
+"""The films of a patient, for pages of other applications."""
+
+from typing import Any
+
+from django import template
+
+from diagnosis import selectors
+from patients.models import Patient
+
+register = template.Library()
+
+
+@register.inclusion_tag("diagnosis/_history.html", takes_context=True)
+def patient_history(context: dict[str, Any], patient: Patient) -> dict[str, Any]:
+    """The patient's films, newest first, as far as the user may see them."""
+    request = context["request"]
+    return {
+        "patient": patient,
+        "films": selectors.history_for(request.user, patient),
+        "user": request.user,
+        "request": request,
+    }
