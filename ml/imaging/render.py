@@ -164,7 +164,8 @@ def blend_map(film: Grey, heat: Grey, *, colours: str = "jet", strength: float =
     coloured = colour_table(colours)[heat].astype(np.float32)
     share = (heat.astype(np.float32) * (np.clip(strength, 0, 1) / 255))[..., None]
     mixed = film[..., None] * (1 - share) + coloured * share
-    return np.rint(mixed).astype(np.uint8)
+    blended: Colour = np.rint(mixed).astype(np.uint8)
+    return blended
 
 
 @lru_cache(maxsize=2)
@@ -172,7 +173,7 @@ def colour_table(colours: str) -> Colour:
     """Give the [256, 3] RGB table of a colour map."""
     ramp = np.arange(256, dtype=np.uint8)[:, None]
     table = cv2.applyColorMap(ramp, _COLOUR_MAPS[colours])
-    return np.ascontiguousarray(table[:, 0, ::-1])
+    return np.ascontiguousarray(table[:, 0, ::-1], dtype=np.uint8)
 
 
 def encode_png(picture: Grey | Colour) -> bytes:
