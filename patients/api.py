@@ -57,9 +57,7 @@ class PatientsView(APIView):
     def get(self, request: Request) -> Response:
         """List patients, last registered first."""
         asked = _checked(ListFilters(data=request.query_params.dict()))
-        page = looking.look_through(
-            _user(request), asked.criteria(), asked.place(), size=PAGE_SIZE
-        )
+        page = looking.look_through(_user(request), asked.criteria(), asked.place(), size=PAGE_SIZE)
         return _page_response(request, page, PatientOut)
 
     @extend_schema(operation_id="patients_create", request=PatientIn, responses={201: PatientOut})
@@ -85,9 +83,7 @@ class PatientSearchView(APIView):
         body = request.data if isinstance(request.data, dict) else {"": request.data}
         cursor = {"cursor": c} if (c := request.query_params.get("cursor")) else {}
         asked = _checked(SearchIn(data={**body, **cursor}))
-        page = looking.look_through(
-            _user(request), asked.criteria(), asked.place(), size=PAGE_SIZE
-        )
+        page = looking.look_through(_user(request), asked.criteria(), asked.place(), size=PAGE_SIZE)
         return _page_response(request, page, PatientOut)
 
 

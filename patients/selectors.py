@@ -145,18 +145,17 @@ def matches_elsewhere(user: User, criteria: Criteria) -> list[Patient]:
     """
     if not may(user, Capability.break_glass):
         return []
-    alive = Patient.objects.filter(deleted_at__isnull=True)
-    named = criteria.name or criteria.text
+    kinds, wanted = SearchKey.Kind, Q()
     if number := fold_number(criteria.mrn or criteria.text):
-        keys = SearchKey.objects.filter(kind=SearchKey.Kind.NUMBER, key=number)
-        whole = alive.filter(id__in=keys.values("patient_id"))
-        if not (criteria.birth_date and named and not criteria.mrn):
-            return list(whole.exclude(id__in=visible_patients(user).values("id"))[:5])
-    if not (named and criteria.birth_date):
+        wanted |= Q(kind=kinds.NUMBER, key=number)
+    if criteria.birth_date and (name := fold_name(criteria.name or criteria.text)):
+        born = {"patient__birth_date": criteria.birth_date}
+        wanted |= Q(kind=kinds.NAME, key=name, **born)
+    if not wanted:
         return []
-    keys = SearchKey.objects.filter(kind=SearchKey.Kind.NAME, key=fold_name(named))
-    whole = alive.filter(birth_date=criteria.birth_date, id__in=keys.values("patient_id"))
-    return list(whole.exclude(id__in=visible_patients(user).values("id"))[:5])
+    keys = SearchKey.objects.filter(wanted).values("patient_id")
+    hidden = Patient.objects.filter(deleted_at__isnull=True, id__in=keys)
+    return list(hidden.exclude(id__in=visible_patients(user).values("id")).order_by("id")[:5])
 
 
 def patient_with_mrn(mrn: str) -> Patient | None:

@@ -114,7 +114,7 @@ def edit_patient(
         action="patient.edit",
         target=locked,
         patient_id=locked.pk,
-        detail={"fields": sorted(values)},
+        detail={"fields": [*sorted(values)]},
     )
     return locked
 

@@ -151,5 +151,5 @@ def _finish(
         action=action,
         target=visit,
         patient_id=patient.pk,
-        detail={"fields": sorted(values)} if values else None,
+        detail={"fields": [*sorted(values)]} if values else None,
     )

@@ -18,7 +18,7 @@ from tests.accounts.factories import (
     make_radiographer,
     make_radiologist,
 )
-from tests.patients.factories import close, make_patient, make_visit
+from tests.patients.factories import make_patient, make_visit
 from xraydx.errors import Forbidden, NotFound, UserError
 
 pytestmark = pytest.mark.django_db
