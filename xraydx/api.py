@@ -47,7 +47,7 @@ def _as_user_error(error: Exception) -> UserError | None:
     if isinstance(error, PermissionDenied):
         return Forbidden()
     if isinstance(error, exceptions.ValidationError):
-        return UserError("invalid", status=400, errors=_flatten(error.detail))
+        return UserError("invalid", errors=_flatten(error.detail))
     if isinstance(error, exceptions.APIException):
         code = {
             401: "not_authenticated",
