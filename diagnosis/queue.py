@@ -12,7 +12,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Case, Exists, F, OuterRef, Q, Value, When
+from django.db.models import Case, Exists, F, OuterRef, PositiveSmallIntegerField, Q, Value, When
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Now
 
@@ -92,7 +92,11 @@ def claim_next(*, worker: str, max_triage: int = 5) -> Claim | None:
     max_triage: a worker kept for urgent films takes none above this level.
     """
     waited_too_long = Q(created_at__lt=Now() - timedelta(seconds=MAX_WAIT_S))
-    level = Case(When(waited_too_long, then=Value(1)), default=F("film__visit__triage_level"))
+    level = Case(
+        When(waited_too_long, then=Value(1)),
+        default=F("film__visit__triage_level"),
+        output_field=PositiveSmallIntegerField(),
+    )
     with transaction.atomic():
         row = (
             Analysis.objects.select_for_update(skip_locked=True, of=("self",))
