@@ -214,9 +214,7 @@ def poll_ms(analysis: Analysis) -> int:
 
 def picture_urls(analysis: Analysis) -> dict[str, str]:
     """Name of a picture → its address."""
-    return {
-        name: reverse("diagnosis:image", args=[analysis.id, name]) for name in analysis.images
-    }
+    return {name: reverse("diagnosis:image", args=[analysis.id, name]) for name in analysis.images}
 
 
 def seconds_of(analysis: Analysis) -> str:
@@ -230,8 +228,8 @@ def figures_of(analysis: Analysis) -> list[Figure]:
     """The numbers about the whole film."""
     rows = []
     if analysis.abnormal is not None:
-        rows.append(Figure(_("Probability that the film is not normal"), figure(analysis.abnormal)))
-    names = {"unet": _("Unusual, by U-Net"), "reversed_ae": _("Unusual, by reversed autoencoder")}
+        rows.append(Figure(_("Abnormal overall"), figure(analysis.abnormal), _("Probability that the film is not normal.")))
+    names = {"unet": _("Unusual by U-Net"), "reversed_ae": _("Unusual by reversed AE")}
     for key, label in names.items():
         found = (analysis.anomaly or {}).get(key)
         if found:
@@ -248,7 +246,7 @@ def _unusual(found: Mapping[str, float]) -> tuple[str, str]:
     percentile = found.get("percentile")
     if percentile is None:
         return figure(found["score"]), _("The higher, the less the film looks like normal ones.")
-    words = _("more than %(count)d in 100 normal films") % {"count": int(percentile)}
+    words = _("above %(count)d %% of normal films") % {"count": int(percentile)}
     return words, _("How far the film is from the normal films that the network learned.")
 
 
@@ -272,6 +270,10 @@ def strip_of(films: Iterable[Film]) -> list[StripItem]:
         urgent = any(row.code in NAMES and disease_named(row.code).urgent for row in marked)
         items.append(StripItem(film, analysis, headline_of(analysis) if analysis else "", urgent))
     return items
+
+
+def figures_of_release(name: str) -> tuple[dict[str, OperatingPoint], dict[str, float]]:
+    return {}, {}
 
 
 def _is_outdated(analysis: Analysis) -> bool:

@@ -3,6 +3,7 @@ import { Viewer } from "./viewer/viewer.js";
 import { bindGestures, bindKeys } from "./viewer/gestures.js";
 import { keep, kept } from "./preferences.js";
 
+const VERDICTS = { g: "agree", d: "disagree", n: "unsure" };
 const KEYS = { b: "boxes", a: "attention", u: "unet", e: "reversed_ae", l: "anatomy" };
 let running = null;
 
@@ -17,6 +18,16 @@ function readBoxes(root) {
 function readUrls(root) {
   const names = ["film", "attention", "unet", "reversed_ae", "anatomy"];
   return Object.fromEntries(names.filter((name) => root.dataset[`url${name}`]).map((name) => [name, root.dataset[`url${name}`]]));
+}
+
+/** Chooses the verdict and waits on the button: Enter signs, and nothing is signed by one key alone. */
+function chooseVerdict(verdict) {
+  const form = document.querySelector("form[data-sign]");
+  if (!form) return;
+  const amend = form.closest("details");
+  if (amend) amend.open = true;
+  form.querySelector(`[name=verdict][value=${verdict}]`).checked = true;
+  form.querySelector("button[type=submit]").focus();
 }
 
 class FilmPage {
@@ -68,12 +79,7 @@ class FilmPage {
       else if (button?.dataset.action) actions[button.dataset.action]();
       else if (button?.dataset.colours) this.setColours(button.dataset.colours);
     }, { signal });
-    const slider = this.root.querySelector("[data-strength]");
-    slider.value = String(Math.round(viewer.strength * 100));
-    slider.addEventListener("input", () => {
-      viewer.setStrength(Number(slider.value) / 100);
-      keep("strength", slider.value);
-    }, { signal });
+    this.bindSlider(this.root.querySelector("[data-strength]"));
     const single = document.querySelector("[data-single-keys]");
     if (single) {
       single.checked = kept("single-keys", "on") === "on";
@@ -81,10 +87,21 @@ class FilmPage {
     }
     const keys = Object.fromEntries(Object.entries(KEYS).map(([key, layer]) => [key, () => this.toggle(layer)]));
     Object.assign(keys, { i: actions.invert, z: actions.reset, c: actions.colours, 1: actions.actual, "+": actions.in, "=": actions.in, "-": actions.out });
+    for (const [key, verdict] of Object.entries(VERDICTS)) keys[key] = () => chooseVerdict(verdict);
     bindKeys(keys, () => kept("single-keys", "on") === "on", signal);
     document.addEventListener("click", (event) => {
       if (event.target.closest("[data-show-where]")) this.toggle("attention");
     }, { signal });
+  }
+
+  /** A refused film has no maps, and so no slider. */
+  bindSlider(slider) {
+    if (!slider) return;
+    slider.value = String(Math.round(this.viewer.strength * 100));
+    slider.addEventListener("input", () => {
+      this.viewer.setStrength(Number(slider.value) / 100);
+      keep("strength", slider.value);
+    }, { signal: this.stop.signal });
   }
 
   setColours(name) {

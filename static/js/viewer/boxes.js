@@ -6,7 +6,7 @@ const LABEL_FONT = '600 13px system-ui, "Segoe UI", Roboto, Arial, sans-serif';
  * boxes: [{label, probability, box: [x0, y0, x1, y1]}], fractions of the film
  * place: {x, y, width, height} of the film on the canvas, CSS pixels
  */
-export function drawBoxes(context, boxes, place, { colour, ink }) {
+export function drawBoxes(context, boxes, place, { colour }) {
   context.save();
   context.font = LABEL_FONT;
   context.textBaseline = "middle";
@@ -24,9 +24,9 @@ export function drawBoxes(context, boxes, place, { colour, ink }) {
     const words = `${label} ${probability}`;
     const room = context.measureText(words).width + 10;
     const top = y >= 22 ? y - 20 : y + 2;
-    context.fillStyle = colour;
+    context.fillStyle = "rgb(0 0 0 / 65%)";
     context.fillRect(x - 1, top, room, 19);
-    context.fillStyle = ink;
+    context.fillStyle = colour;
     context.fillText(words, x + 4, top + 10);
   }
   context.restore();

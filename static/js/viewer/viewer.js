@@ -191,7 +191,7 @@ export class Viewer extends EventTarget {
     lay(this.film.canvas, 1);
     if (this.shown.heat) lay(this.layerCanvas(this.shown.heat), this.strength);
     if (this.shown.anatomy) lay(this.layerCanvas("anatomy"), 0.4 + this.strength * 0.6);
-    if (this.shown.boxes) drawBoxes(context, this.boxes, place, { colour: "#ff5a4a", ink: "#1a0400" });
+    if (this.shown.boxes) drawBoxes(context, this.boxes, place, { colour: "#ff6a5a" });
     this.canvas.dataset.painted = "true";
   }
 }
