@@ -2,6 +2,7 @@
 
 from django.urls import path, re_path
 
+from accounts import openapi  # noqa: F401 - names the tokens' scheme to the OpenAPI document
 from accounts.views import profile, sign_in, users
 
 app_name = "accounts"

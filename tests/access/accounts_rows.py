@@ -85,5 +85,6 @@ ROWS = [
     Row("accounts:user_token_create", "post", MANAGE, somebody_given_a_token),
     Row("accounts:user_token_revoke", "post", MANAGE, token_of_somebody, status=302),
     Row("audit:list", "get", AUDIT),
+    Row("audit:filter", "post", AUDIT, status=302),
     Row("audit:export", "post", AUDIT),
 ]

@@ -1,0 +1,103 @@
+"""The record, as administrators read and take it out."""
+
+import csv
+import json
+from collections.abc import Iterator
+
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_POST, require_safe
+
+from audit.forms import FilterForm
+from audit.models import Entry
+from audit.selectors import Criteria, entries_for, names_of
+from audit.services import record
+
+PAGE_SIZE = 50
+EXPORT_LIMIT = 100_000
+KEPT = "audit_filter"
+COLUMNS = (
+    "id", "at", "actor_id", "action", "target_type", "target_id",
+    "patient_id", "reason", "detail", "via", "address", "request_id",
+)  # fmt: skip
+
+
+@require_safe
+def entry_list(request: HttpRequest) -> HttpResponse:
+    """Show a page of entries that pass the filter kept in the session."""
+    kept = request.session.get(KEPT, {})
+    form = FilterForm(kept)
+    criteria = form.criteria() if form.is_valid() else Criteria()
+    before = _number(request.GET.get("before", ""))
+    found = list(entries_for(request.user, criteria, before=before)[: PAGE_SIZE + 1])
+    if before is None:
+        record(actor=request.user, action="audit.view")
+    page = found[:PAGE_SIZE]
+    context = {
+        "form": form,
+        "filtered": any(kept.values()),
+        "entries": _with_names(page),
+        "first_url": reverse("audit:list") if before is not None else "",
+        "next_url": f"{reverse('audit:list')}?before={page[-1].id}"
+        if len(found) > PAGE_SIZE
+        else "",
+    }
+    return render(request, "audit/list.html", context)
+
+
+@require_POST
+def entry_filter(request: HttpRequest) -> HttpResponse:
+    """Keep a filter in the session, or forget it."""
+    entries_for(request.user, Criteria())
+    form = FilterForm(request.POST)
+    if "clear" in request.POST:
+        request.session.pop(KEPT, None)
+    elif form.is_valid():
+        request.session[KEPT] = {name: request.POST.get(name, "") for name in form.fields}
+    else:
+        return render(request, "audit/list.html", {"form": form, "entries": []}, status=422)
+    return redirect("audit:list")
+
+
+@require_POST
+def entry_export(request: HttpRequest) -> HttpResponseBase:
+    """Send the entries that pass the filter as CSV, 100,000 at most, the newest first."""
+    form = FilterForm(request.session.get(KEPT, {}))
+    criteria = form.criteria() if form.is_valid() else Criteria()
+    entries = entries_for(request.user, criteria)[:EXPORT_LIMIT]
+    record(actor=request.user, action="audit.export")
+    response = StreamingHttpResponse(_csv_lines(entries.iterator()), content_type="text/csv")
+    name = f"audit-{timezone.now():%Y%m%d-%H%M}.csv"
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
+
+
+class _Line:
+    """A file for the csv module that hands each line on at once."""
+
+    def write(self, text: str) -> str:
+        """Return the line."""
+        return text
+
+
+def _csv_lines(entries: Iterator[Entry]) -> Iterator[str]:
+    """Write entries as CSV, line by line."""
+    writer = csv.writer(_Line())
+    yield writer.writerow(COLUMNS)
+    for entry in entries:
+        row = {**{name: getattr(entry, name) for name in COLUMNS}}
+        row |= {"at": entry.at.isoformat(), "detail": json.dumps(entry.detail, sort_keys=True)}
+        yield writer.writerow(["" if row[name] is None else row[name] for name in COLUMNS])
+
+
+def _with_names(entries: list[Entry]) -> list[tuple[Entry, str]]:
+    """Put the actor's name, as it is now, beside each entry."""
+    names = names_of(entry.actor_id for entry in entries)
+    return [(entry, names.get(entry.actor_id, "") if entry.actor_id else "") for entry in entries]
+
+
+def _number(text: str) -> int | None:
+    """Return the cursor, None where there is none or it is no number."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
