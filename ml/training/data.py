@@ -251,7 +251,7 @@ def cache_prepared(
 
         with ThreadPoolExecutor(2) as pool:
             done = pool.map(prepare_one, range(len(paths)))
-            for _ in tqdm(done, total=len(paths), desc=f"preparing {note} at {size} px"):
+            for _ in tqdm(done, total=len(paths), mininterval=2.0, desc=f"preparing {note} at {size} px"):
                 pass
         array.flush()
         partial.rename(target)
