@@ -33,6 +33,10 @@ MESSAGES: dict[str, Message] = {
         _("Opening this record needs a reason."),
         _("Write in a few words why you need it; an administrator will read it."),
     ),
+    "filter_invalid": Message(
+        _("The list can't be filtered like this."),
+        _("Go back to the patient list and choose again."),
+    ),
     "cursor_invalid": Message(
         _("This page of the list is no longer there."),
         _("Start again from the first page."),

@@ -158,9 +158,19 @@ def matches_elsewhere(user: User, criteria: Criteria) -> list[Patient]:
     return list(hidden.exclude(id__in=visible_patients(user).values("id")).order_by("id")[:5])
 
 
-def patient_with_mrn(mrn: str) -> Patient | None:
-    """Return the patient who has this medical record number, whoever may see them."""
-    return Patient.objects.filter(deleted_at__isnull=True, mrn_key=fold_number(mrn)).first()
+def holder_of_mrn(user: User, mrn: str) -> tuple[UUID, Patient | None] | None:
+    """Return the id of who has this MRN already, and the patient where the user may see them."""
+    key = fold_number(mrn)
+    holder = Patient.objects.filter(deleted_at__isnull=True, mrn_key=key).first()
+    if holder is None:
+        return None
+    return holder.pk, visible_patients(user).filter(pk=holder.pk).first()
+
+
+def reason_in_force(user: User, patient: Patient) -> BreakGlass | None:
+    """Return the user's reason for opening this record, where it holds still."""
+    given = BreakGlass.objects.filter(user=user, patient=patient, until__gt=timezone.now())
+    return given.order_by("-until").first()
 
 
 def visits_of(patient: Patient) -> list[Visit]:

@@ -1,0 +1,49 @@
+"""What the views of this application share."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, cast
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from accounts.models import User
+from accounts.permissions import Capability, may
+from patients.forms import ReasonForm
+from xraydx.errors import NotFound, message_for
+
+P = ParamSpec("P")
+PatientView = Callable[Concatenate[HttpRequest, UUID, P], HttpResponse]
+
+
+def user_of(request: HttpRequest) -> User:
+    """Return who is signed in; the middleware let nobody else come here."""
+    return cast(User, request.user)
+
+
+def offer_reason(view: PatientView[P]) -> PatientView[P]:
+    """Where the patient is not to be found, offer to open the record with a reason.
+
+    The same page for a hidden patient and for none, so that it tells nothing.
+    """
+
+    @wraps(view)
+    def offering(request: HttpRequest, patient_id: UUID, *args: P.args, **kwargs: P.kwargs) -> Any:
+        try:
+            return view(request, patient_id, *args, **kwargs)
+        except NotFound as error:
+            if not may(request.user, Capability.break_glass):
+                raise
+            return locked_page(request, patient_id, ReasonForm(), error, status=404)
+
+    return offering
+
+
+def locked_page(
+    request: HttpRequest, patient_id: UUID, form: ReasonForm, error: NotFound, *, status: int
+) -> HttpResponse:
+    """Show what was not found and ask for a reason to open it."""
+    what, do = message_for(error.code).fill(error.params)
+    context = {"what": what, "do": do, "form": form, "patient_id": patient_id}
+    return render(request, "patients/locked.html", context, status=status)
