@@ -5,4 +5,5 @@ class XraydxConfig(AppConfig):
     name = "xraydx"
 
     def ready(self) -> None:
-        from xraydx import checks  # noqa: F401  (registers the system checks)
+        # The checks register themselves; Celery's application becomes that of diagnosis.tasks.
+        from xraydx import celery, checks  # noqa: F401
