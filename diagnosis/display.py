@@ -228,7 +228,13 @@ def figures_of(analysis: Analysis) -> list[Figure]:
     """The numbers about the whole film."""
     rows = []
     if analysis.abnormal is not None:
-        rows.append(Figure(_("Abnormal overall"), figure(analysis.abnormal), _("Probability that the film is not normal.")))
+        rows.append(
+            Figure(
+                _("Abnormal overall"),
+                figure(analysis.abnormal),
+                _("Probability that the film is not normal."),
+            )
+        )
     names = {"unet": _("Unusual by U-Net"), "reversed_ae": _("Unusual by reversed AE")}
     for key, label in names.items():
         found = (analysis.anomaly or {}).get(key)

@@ -9,10 +9,11 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from accounts.models import User
 from accounts.permissions import require_capability
 from diagnosis import display, selectors, services
 from diagnosis.forms import FindPatientForm, MoveForm, SignForm, UploadForm
-from diagnosis.models import Film
+from diagnosis.models import Analysis, Film
 from patients.criteria import Criteria
 from patients.models import Patient, Visit
 from patients.selectors import search_patients, visit_for, visits_of
@@ -23,18 +24,26 @@ CONFIRMABLE = frozenset({"patient_id_differs", "bytes_of_another_patient"})
 FOUND_AT_MOST = 8
 
 
+def _user(request: HttpRequest) -> User:
+    assert isinstance(request.user, User)  # the middleware lets nobody else in
+    return request.user
+
+
+def _is_partial(request: HttpRequest) -> bool:
+    return request.headers.get("HX-Request") == "true"
+
+
 @require_http_methods(["GET", "POST"])
 @require_capability("upload_film")
 def upload(request: HttpRequest, visit_id: UUID) -> HttpResponse:
     """The page that takes films, and the address that they are sent to."""
-    visit = visit_for(request.user, visit_id)
+    visit = visit_for(_user(request), visit_id)
     if request.method == "POST":
         return _take_film(request, visit)
     return render(request, "diagnosis/upload.html", _upload_context(visit))
 
 
 def _take_film(request: HttpRequest, visit: Visit) -> HttpResponse:
-    by_script = request.headers.get("HX-Request") == "true"
     form = UploadForm(request.POST, request.FILES)
     try:
         if not form.is_valid():
@@ -42,18 +51,18 @@ def _take_film(request: HttpRequest, visit: Visit) -> HttpResponse:
         added = services.add_film(
             visit=visit,
             file=form.cleaned_data["file"],
-            by=request.user,
+            by=_user(request),
             confirm_patient=form.cleaned_data["confirm_patient"],
             idempotency_key=form.cleaned_data["idempotency_key"] or None,
         )
     except UserError as error:
         what, do = message_for(error.code).fill(error.params)
         context = {"what": what, "do": do, "question": error.code in CONFIRMABLE}
-        if by_script:
+        if _is_partial(request):
             return render(request, "diagnosis/_upload_stopped.html", context, status=error.status)
         context |= _upload_context(visit)
         return render(request, "diagnosis/upload.html", context, status=error.status)
-    if by_script:
+    if _is_partial(request):
         context = {"film": added.film, **display.row_context(added.analysis)}
         return render(request, "diagnosis/_upload_row.html", context)
     return redirect("diagnosis:film", film_id=added.film.id)
@@ -66,10 +75,10 @@ def _upload_context(visit: Visit) -> dict[str, object]:
 @require_GET
 def film(request: HttpRequest, film_id: UUID) -> HttpResponse:
     """The reading view."""
-    film = services.view_film(film_id=film_id, by=request.user)
+    film = services.view_film(film_id=film_id, by=_user(request))
     analysis = display.chosen_analysis(film, request.GET.get("analysis"))
     context = display.film_context(film, analysis)
-    films = selectors.history_for(request.user, film.patient)[: display.STRIP_LENGTH]
+    films = selectors.history_for(_user(request), film.patient)[: display.STRIP_LENGTH]
     context["strip"] = display.strip_of(films)
     return render(request, "diagnosis/film.html", context)
 
@@ -77,7 +86,7 @@ def film(request: HttpRequest, film_id: UUID) -> HttpResponse:
 @require_GET
 def analysis_status(request: HttpRequest, analysis_id: UUID) -> HttpResponse:
     """The live part of the reading view, or of a row of sent films."""
-    analysis = services.view_analysis(analysis_id=analysis_id, by=request.user)
+    analysis = services.view_analysis(analysis_id=analysis_id, by=_user(request))
     if request.GET.get("as") == "row":
         context = {"film": analysis.film, **display.row_context(analysis)}
         return render(request, "diagnosis/_upload_row.html", context)
@@ -88,7 +97,7 @@ def analysis_status(request: HttpRequest, analysis_id: UUID) -> HttpResponse:
 @require_GET
 def image(request: HttpRequest, analysis_id: UUID, name: str) -> FileResponse:
     """A stored picture of an analysis."""
-    picture = services.view_image(analysis_id=analysis_id, name=name, by=request.user)
+    picture = services.view_image(analysis_id=analysis_id, name=name, by=_user(request))
     response = FileResponse(picture, content_type="image/png", filename=f"{name}.png")
     # Workstations are shared: a picture stays in no cache.
     response["Cache-Control"] = "private, no-store"
@@ -98,48 +107,54 @@ def image(request: HttpRequest, analysis_id: UUID, name: str) -> FileResponse:
 @require_POST
 def rerun(request: HttpRequest, film_id: UUID) -> HttpResponse:
     """Have the film read again by the present release."""
-    film = selectors.film_for(request.user, film_id)
-    services.request_analysis(film=film, by=request.user)
+    film = selectors.film_for(_user(request), film_id)
+    services.request_analysis(film=film, by=_user(request))
     return redirect("diagnosis:film", film_id=film.id)
 
 
 @require_POST
 def cancel(request: HttpRequest, analysis_id: UUID) -> HttpResponse:
     """Stop a reading that waits or runs."""
-    analysis = selectors.analysis_for(request.user, analysis_id)
-    services.cancel_analysis(analysis=analysis, by=request.user)
+    analysis = selectors.analysis_for(_user(request), analysis_id)
+    services.cancel_analysis(analysis=analysis, by=_user(request))
     return redirect("diagnosis:film", film_id=analysis.film_id)
 
 
 @require_POST
 def sign(request: HttpRequest, analysis_id: UUID) -> HttpResponse:
     """Sign what a person read, beside what the networks found."""
-    analysis = selectors.analysis_for(request.user, analysis_id)
+    analysis = selectors.analysis_for(_user(request), analysis_id)
     form = SignForm(request.POST)
-    context: dict[str, object] = {}
+    context: dict[str, object] = {"form": form}
     status = 200
     try:
-        if not form.is_valid():
-            raise UserError("verdict_unknown", field="verdict")
-        services.sign_reading(analysis=analysis, by=request.user, **form.cleaned_data)
+        _sign(_user(request), analysis, form)
     except UserError as error:
+        if not _is_partial(request):
+            raise
         what, do = message_for(error.code).fill(error.params)
-        context = {"form": form, "sign_error": {"what": what, "do": do}}
+        context["sign_error"] = {"what": what, "do": do}
         status = error.status
-    if request.headers.get("HX-Request") != "true":
+    if not _is_partial(request):
         return redirect("diagnosis:film", film_id=analysis.film_id)
     # Asked for anew: the rows read before the signature do not hold it.
-    context["analysis"] = selectors.analysis_for(request.user, analysis_id)
+    context["analysis"] = selectors.analysis_for(_user(request), analysis_id)
     return render(request, "diagnosis/_own_reading.html", context, status=status)
+
+
+def _sign(user: User, analysis: Analysis, form: SignForm) -> None:
+    if not form.is_valid():
+        raise UserError("verdict_unknown", field="verdict")
+    services.sign_reading(analysis=analysis, by=user, **form.cleaned_data)
 
 
 @require_http_methods(["GET", "POST"])
 @require_capability("delete_film")
 def film_delete(request: HttpRequest, film_id: UUID) -> HttpResponse:
     """Ask, then take the film out of the history."""
-    film = selectors.film_for(request.user, film_id)
+    film = selectors.film_for(_user(request), film_id)
     if request.method == "POST":
-        services.delete_film(film=film, by=request.user)
+        services.delete_film(film=film, by=_user(request))
         messages.success(request, _("The film was deleted."))
         return redirect("patients:detail", film.patient_id)
     return render(request, "diagnosis/film_delete.html", {"film": film, "patient": film.patient})
@@ -149,13 +164,13 @@ def film_delete(request: HttpRequest, film_id: UUID) -> HttpResponse:
 @require_capability("move_film")
 def film_move(request: HttpRequest, film_id: UUID) -> HttpResponse:
     """Look for the visit where a film belongs, then file it there with a reason."""
-    film = selectors.film_for(request.user, film_id)
+    film = selectors.film_for(_user(request), film_id)
     find = FindPatientForm(request.POST if "text" in request.POST else None)
     form = MoveForm(request.POST if "reason" in request.POST else None)
     if form.is_valid():
-        visit = visit_for(request.user, form.cleaned_data["visit"])
+        visit = visit_for(_user(request), form.cleaned_data["visit"])
         reason = form.cleaned_data["reason"]
-        services.move_film(film=film, visit=visit, reason=reason, by=request.user)
+        services.move_film(film=film, visit=visit, reason=reason, by=_user(request))
         messages.success(request, _("The film was moved."))
         return redirect("diagnosis:film", film_id=film.id)
     context = {"film": film, "patient": film.patient, "find": find, "form": form}
@@ -170,6 +185,6 @@ def _move_choices(
     patients = [film.patient]
     if find.is_bound and find.is_valid():
         criteria = Criteria(text=find.cleaned_data["text"])
-        patients = search_patients(request.user, criteria, size=FOUND_AT_MOST).rows
+        patients = search_patients(_user(request), criteria, size=FOUND_AT_MOST).rows
     found = [(p, [v for v in visits_of(p) if v.id != film.visit_id]) for p in patients]
     return [(patient, visits) for patient, visits in found if visits]

@@ -4,7 +4,7 @@ from typing import Any
 
 from django import template
 
-from diagnosis import selectors
+from diagnosis import display, selectors
 from patients.models import Patient
 
 register = template.Library()
@@ -16,7 +16,7 @@ def patient_history(context: dict[str, Any], patient: Patient) -> dict[str, Any]
     request = context["request"]
     return {
         "patient": patient,
-        "films": selectors.history_for(request.user, patient),
+        "items": display.strip_of(selectors.history_for(request.user, patient)),
         "user": request.user,
         "request": request,
     }

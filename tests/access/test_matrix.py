@@ -20,7 +20,7 @@ METHODS = ("get", "post", "put", "patch", "delete")
 def all_rows() -> list[Row]:
     """Collect what the applications listed."""
     rows: list[Row] = []
-    for application in ("accounts", "patients", "diagnosis"):
+    for application in ("accounts", "patients", "diagnosis", "film"):
         name = f"tests.access.{application}_rows"
         if importlib.util.find_spec(name) is not None:
             rows += importlib.import_module(name).ROWS
