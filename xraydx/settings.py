@@ -268,8 +268,9 @@ CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"
 STORAGE = read_text("XRAYDX_STORAGE", str(VAR / "films"))
 STATIC_URL = "static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
-STATIC_ROOT = read_path("XRAYDX_STATIC_ROOT", VAR / "static")
+# Set where collectstatic has run (containers); elsewhere files come from their sources.
 _collected = bool(read_text("XRAYDX_STATIC_ROOT"))
+STATIC_ROOT = read_path("XRAYDX_STATIC_ROOT", VAR / "static") if _collected else None
 WHITENOISE_USE_FINDERS = not _collected
 WHITENOISE_AUTOREFRESH = DEBUG
 STORAGES = {

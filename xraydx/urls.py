@@ -1,7 +1,5 @@
 """Every address of the platform."""
 
-from importlib.util import find_spec
-
 from django.urls import URLPattern, URLResolver, include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
@@ -19,7 +17,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("metrics", health.metrics, name="metrics"),
     path("api/", include(api)),
     path("", include("accounts.urls")),
-    *([path("", include("patients.urls"))] if find_spec("patients.urls") else []),
+    path("", include("patients.urls")),
     path("", include("diagnosis.urls")),
     path("audit/", include("audit.urls")),
 ]
