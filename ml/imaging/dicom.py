@@ -28,6 +28,7 @@ from ml.refusal import Refusal
 _GREY = frozenset(("MONOCHROME1", "MONOCHROME2"))
 _COLOUR = frozenset(("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_RCT", "YBR_ICT"))
 _PIXEL_DATA_TAG = b"\xe0\x7f\x10\x00"
+_END_OF_IMAGE, _END_WITHIN_BYTES = b"\xff\xd9", 1024
 _TRANSFER_SYNTAXES = frozenset(
     (
         uid.ImplicitVRLittleEndian,
@@ -217,6 +218,9 @@ def _check_codestream(dataset: Dataset, *, width: int, height: int, limits: Limi
     check_size(*size, limits=limits)
     if size != (width, height):
         raise Refusal("unreadable", element="Rows")
+    # decoders fill what is missing with grey; both families end with the same marker
+    if _END_OF_IMAGE not in frame[-_END_WITHIN_BYTES:]:
+        raise Refusal("truncated")
 
 
 def _jpeg2000_size(frame: bytes) -> tuple[int, int] | None:

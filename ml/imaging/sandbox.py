@@ -1,7 +1,7 @@
 """Warm helper processes that open files under limits of memory, time and size.
 
-A helper serves JOBS_PER_HELPER files, or until its first fault, and is then replaced; its
-successor starts at once, so that the next file does not wait for the libraries to load.
+A helper serves JOBS_PER_HELPER files, or until its first fault, and is then replaced by one that
+has been started before, so that no file waits for the libraries to load.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ import contextlib
 import dataclasses
 import json
 import os
-import queue
 import select
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,8 @@ from ml.refusal import DECODE_CODES, Refusal
 
 JOBS_PER_HELPER = 50
 HELPERS = 2
+# a successor loads its libraries while the old helper still works
+SPARE_AT_JOBS_LEFT = 10
 START_SECONDS = 60.0
 REPLY_MAX_BYTES = 65536
 # on the clock a job may take this many times its processor time: the machine may be busy
@@ -153,12 +155,11 @@ class Helper:
 
 
 class Sandbox:
-    """A few helpers, each used by one thread at a time."""
+    """A few places for helpers, each used by one thread at a time."""
 
     def __init__(self, *, helpers: int = HELPERS) -> None:
-        self._slots: queue.LifoQueue[Helper | None] = queue.LifoQueue()
-        for _ in range(helpers):
-            self._slots.put(None)
+        self._changed = threading.Condition()
+        self._idle: list[Helper | None] = [None] * helpers  # None: a place without helper
         self._all: set[Helper] = set()
 
     def open(
@@ -181,11 +182,10 @@ class Sandbox:
     def _open_once(
         self, data: bytes, *, limits: Limits, pixels: bool
     ) -> tuple[dict[str, Any], Film | None]:
-        slot = self._slots.get()
-        helper = slot
+        helper = self._take()
         keep = False
         try:
-            helper = slot or self._start()
+            helper = helper or self._start()
             answer = helper.ask(data, limits=limits, pixels=pixels)
             if "refusal" in answer:
                 keep = not answer.get("worn")
@@ -195,31 +195,55 @@ class Sandbox:
             keep = True
             return answer, film
         finally:
-            self._slots.put(self._renew(helper, keep=keep))
+            self._give_back(helper, keep=keep)
+
+    def _take(self) -> Helper | None:
+        """Wait for a place; the most used helper comes first, being surely loaded."""
+        with self._changed:
+            while not self._idle:
+                self._changed.wait()
+            self._idle.sort(key=lambda helper: helper.jobs_left if helper else JOBS_PER_HELPER + 1)
+            return self._idle.pop(0)
+
+    def _give_back(self, helper: Helper | None, *, keep: bool) -> None:
+        if helper and (not keep or helper.jobs_left < 1):
+            self._all.discard(helper)
+            helper.close()
+            helper = None
+        with self._changed:
+            self._idle.append(helper)
+            self._changed.notify()
+        if helper is None or helper.jobs_left == SPARE_AT_JOBS_LEFT:
+            self.warm_up(spare=helper is not None)
 
     def _start(self) -> Helper:
         helper = Helper()
-        self._all.add(helper)
+        with self._changed:
+            self._all.add(helper)
         return helper
 
-    def _renew(self, helper: Helper | None, *, keep: bool) -> Helper | None:
-        if helper is None or (keep and helper.jobs_left > 0):
-            return helper
-        self._all.discard(helper)
-        helper.close()
-        return self._start()
-
-    def warm_up(self) -> None:
-        """Start one helper without waiting for it."""
-        slot = self._slots.get()
-        self._slots.put(slot or self._start())
+    def warm_up(self, *, spare: bool = False) -> None:
+        """Start a helper without waiting for it, where none is idle or a `spare` one is wanted."""
+        with self._changed:
+            if (any(self._idle) and not spare) or None not in self._idle:
+                return
+            self._idle.remove(None)
+        helper = None
+        try:
+            helper = self._start()
+        finally:
+            with self._changed:
+                self._idle.append(helper)
+                self._changed.notify()
 
     def close(self) -> None:
+        """End every helper."""
         for helper in list(self._all):
             helper.close()
         self._all.clear()
 
     def abandon(self) -> None:
+        """Let go of the helpers of the process that this one was forked from."""
         for helper in list(self._all):
             helper.abandon()
         self._all.clear()
