@@ -1,0 +1,281 @@
+"""Trains the outline of lungs and heart: a light U-Net on MobileNetV2's first stages."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+from ml.anatomy import REGIONS, clean_regions
+from ml.training.backbone import CHANNELS, START, MobileStages
+from ml.training.data import SHARED, cache_prepared
+from ml.training.loop import (
+    Ema,
+    TrainingRun,
+    autocast,
+    learning_rate,
+    load_config,
+    optimiser,
+    seed_all,
+    set_rate,
+)
+
+STAGES = 5
+
+
+@dataclass(frozen=True)
+class MaskedFilm:
+    """A film with a mask of lungs and heart.
+
+    collection: jsrt or wingspan; through_heart: its lungs are drawn through the heart
+    """
+
+    path: Path
+    mask: Path
+    collection: str
+    split: str
+    through_heart: bool
+
+
+def read_masked_films(root: Path) -> list[MaskedFilm]:
+    """Read anatomy/films.csv of the shared folder."""
+    with (root / "anatomy" / "films.csv").open(newline="") as file:
+        return [
+            MaskedFilm(
+                path=root / "anatomy" / row["file"],
+                mask=root / "anatomy" / row["mask"],
+                collection=row["set"],
+                split=row["split"],
+                through_heart="overlaps heart" in row["note"],
+            )
+            for row in csv.DictReader(file)
+        ]
+
+
+def load_masks(films: Sequence[MaskedFilm], *, size: int) -> np.ndarray:
+    """Load masks as [N, size, size] uint8, indices into REGIONS."""
+    masks = []
+    for film in films:
+        # the files are palette PNGs, which OpenCV would turn into colours
+        from PIL import Image
+
+        with Image.open(film.mask) as picture:
+            mask = np.array(picture)
+        masks.append(cv2.resize(mask, (size, size), interpolation=cv2.INTER_NEAREST))
+    return np.stack(masks)
+
+
+def _double(inward: int, outward: int) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for channels in (inward, outward):
+        layers += [
+            nn.Conv2d(channels, outward, 3, padding=1, bias=False),
+            nn.BatchNorm2d(outward),
+            nn.ReLU(inplace=True),
+        ]
+    return nn.Sequential(*layers)
+
+
+class AnatomyNetwork(nn.Module):
+    """Encoder of five MobileNetV2 stages, three steps up, regions at half the input's size."""
+
+    def __init__(self, *, widths: Sequence[int] = (64, 48, 32, 24)) -> None:
+        super().__init__()
+        self.stages = MobileStages(STAGES)
+        at2, at4, at8, _, at16 = CHANNELS[:STAGES]
+        self.bottom = _double(at16, widths[0])
+        self.up8 = _double(widths[0] + at8, widths[1])
+        self.up4 = _double(widths[1] + at4, widths[2])
+        self.up2 = _double(widths[2] + at2, widths[3])
+        self.head = nn.Conv2d(widths[3], len(REGIONS), 1)
+
+    def logits(self, film: torch.Tensor) -> torch.Tensor:
+        """Give logits [B, 4, S, S] for film [B, 1, S, S] in 0..1."""
+        at2, at4, at8, _, at16 = self.stages(film)
+
+        def grow(flow: torch.Tensor) -> torch.Tensor:
+            return functional.interpolate(flow, scale_factor=2, mode="bilinear")
+
+        flow = self.bottom(at16)  # [B, 64, S/16, S/16]
+        flow = self.up8(torch.cat([grow(flow), at8], 1))
+        flow = self.up4(torch.cat([grow(flow), at4], 1))
+        flow = self.up2(torch.cat([grow(flow), at2], 1))
+        return grow(self.head(flow))
+
+    def forward(self, film: torch.Tensor) -> torch.Tensor:
+        """Give the probability of each region, [B, 4, S, S]."""
+        return self.logits(film).softmax(1)
+
+
+def add_shadows(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Draw soft bright shadows, as disease and devices cast them, so that outlines learn to cross.
+
+    pixels: [S, S] float32 in 0..1
+    """
+    size = pixels.shape[0]
+    shadow = np.zeros_like(pixels)
+    for _ in range(int(rng.integers(1, 4))):
+        centre = tuple(int(v) for v in rng.uniform(0.15, 0.85, 2) * size)
+        axes = tuple(int(v) for v in rng.uniform(0.04, 0.22, 2) * size)
+        blob = np.zeros_like(pixels)
+        cv2.ellipse(blob, centre, axes, rng.uniform(0, 180), 0, 360, 1.0, cv2.FILLED)
+        shadow = np.maximum(shadow, blob * rng.uniform(0.1, 0.6))
+    shadow = cv2.GaussianBlur(shadow, (0, 0), rng.uniform(2, 12))
+    return np.asarray(pixels + shadow * (1 - pixels))
+
+
+def shake_pair(
+    film: np.ndarray, mask: np.ndarray, *, out: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Move a film with its mask and change its greys.
+
+    film, mask: [S, S] uint8; returns: film [out, out] float32 in 0..1, mask [out, out] int64
+    """
+    size = film.shape[0]
+    angle = math.radians(rng.uniform(-15, 15))
+    scale = out / size * math.exp(rng.uniform(-0.35, 0.25))
+    stretch = np.diag(np.exp(rng.uniform(-0.12, 0.12, 2)))
+    mirror = rng.random() < 0.5
+    turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
+    linear = turn @ stretch @ np.diag([-1.0 if mirror else 1.0, 1.0]) * scale
+    target = np.full(2, out / 2) + rng.uniform(-0.12, 0.12, 2) * out
+    affine = np.column_stack([linear, target - linear @ np.full(2, size / 2)])
+    film = cv2.warpAffine(film, affine, (out, out), flags=cv2.INTER_AREA)
+    mask = cv2.warpAffine(mask, affine, (out, out), flags=cv2.INTER_NEAREST)
+    if mirror:  # left stays the viewer's right
+        mask = np.array([0, 2, 1, 3], np.uint8)[mask]
+    grey: np.ndarray = (film.astype(np.float32) / 255) ** math.exp(rng.uniform(-0.5, 0.5))
+    if rng.random() < 0.4:
+        grey = add_shadows(grey, rng)
+    if rng.random() < 0.3:
+        grey = np.array(cv2.GaussianBlur(grey, (0, 0), rng.uniform(0.4, 1.6)))
+    grey = (grey - 0.5) * rng.uniform(0.7, 1.3) + 0.5 + rng.uniform(-0.12, 0.12)
+    grey = grey + rng.normal(0, rng.uniform(0, 0.04), grey.shape)
+    return np.clip(grey, 0, 1).astype(np.float32), mask.astype(np.int64)
+
+
+def overlap_loss(logits: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """Cross-entropy plus one minus the mean soft Dice of lungs and heart."""
+    probability = logits.softmax(1)[:, 1:]
+    truth = functional.one_hot(mask, len(REGIONS)).permute(0, 3, 1, 2)[:, 1:].float()
+    shared = (probability * truth).sum((0, 2, 3))
+    dice = (2 * shared + 1) / (probability.sum((0, 2, 3)) + truth.sum((0, 2, 3)) + 1)
+    return functional.cross_entropy(logits, mask) + 1 - dice.mean()
+
+
+def dice_of(found: np.ndarray, truth: np.ndarray) -> float:
+    """Dice coefficient of two masks; 1 where both are empty."""
+    total = int(found.sum() + truth.sum())
+    return 1.0 if total == 0 else 2.0 * float((found & truth).sum()) / total
+
+
+def film_dice(regions: np.ndarray, mask: np.ndarray) -> dict[str, float]:
+    """Dice of both lungs together and of the heart on one film; both [S, S] indices."""
+    lungs = dice_of(np.isin(regions, (1, 2)), np.isin(mask, (1, 2)))
+    return {"lungs": lungs, "heart": dice_of(regions == 3, mask == 3)}
+
+
+@torch.no_grad()
+def outline_films(network: nn.Module, pixels: np.ndarray) -> list[np.ndarray]:
+    """Cleaned regions of prepared films [N, S, S] uint8."""
+    network.eval()
+    regions = []
+    for start in range(0, len(pixels), 16):
+        stack = torch.from_numpy(np.array(pixels[start : start + 16])).unsqueeze(1).float() / 255
+        output = network(stack.contiguous(memory_format=torch.channels_last)).numpy()
+        regions += [clean_regions(probability) for probability in output]
+    return regions
+
+
+def train_epoch(
+    network: AnatomyNetwork,
+    ema: Ema,
+    optimizer: torch.optim.Optimizer,
+    pixels: np.ndarray,
+    masks: np.ndarray,
+    *,
+    config: dict[str, Any],
+    epoch: int,
+) -> float:
+    """Show every training film once; returns the mean loss."""
+    network.train()
+    rng = np.random.default_rng((config["seed"], epoch))
+    order = rng.permutation(len(pixels))
+    steps = len(order) // config["batch"]
+    losses = []
+    for step in range(steps):
+        rate = learning_rate(
+            epoch * steps + step,
+            total=steps * config["epochs"],
+            warmup=config["warmup"],
+            peak=config["rate"],
+        )
+        set_rate(optimizer, rate)
+        rows = order[step * config["batch"] : (step + 1) * config["batch"]]
+        pairs = [shake_pair(pixels[r], masks[r], out=config["size"], rng=rng) for r in rows]
+        film = torch.from_numpy(np.stack([pair[0] for pair in pairs])).unsqueeze(1)
+        truth = torch.from_numpy(np.stack([pair[1] for pair in pairs]))
+        with autocast(enabled=config.get("bf16", True)):
+            logits = network.logits(film.contiguous(memory_format=torch.channels_last))
+        loss = overlap_loss(logits.float(), truth)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(network.parameters(), 5.0)
+        optimizer.step()
+        ema.update(network)
+        losses.append(float(loss.detach()))
+    return float(np.mean(losses))
+
+
+def train(config: dict[str, Any], *, root: Path = SHARED, threads: int = 1) -> TrainingRun:
+    """Train, or go on with, the outline that a config describes; logs Dice on `val`."""
+    torch.set_num_threads(threads)
+    seed_all(config["seed"])
+    films = read_masked_films(root)
+    drawn = [f for f in films if f.split == "train" and not f.through_heart]
+    val = [f for f in films if f.split == "val"]
+    number = config["preprocessing"]
+    stored, size = config["stored"], config["size"]
+    pixels = np.array(
+        cache_prepared([f.path for f in drawn], size=stored, number=number, note="masked")
+    )
+    masks = load_masks(drawn, size=stored)
+    val_pixels = cache_prepared([f.path for f in val], size=size, number=number, note="masked-val")
+    val_masks = load_masks(val, size=size)
+    network = AnatomyNetwork()
+    network.stages.load_start(root / "weights" / START)
+    network = network.to(memory_format=torch.channels_last)
+    optimizer = optimiser(network, rate=config["rate"], weight_decay=config["weight_decay"])
+    ema = Ema(network, decay=config["ema"])
+    run = TrainingRun(config["name"])
+    run.resume(network=network, ema=ema, optimizer=optimizer)
+    for epoch in run.epochs(config["epochs"]):
+        loss = train_epoch(network, ema, optimizer, pixels, masks, config=config, epoch=epoch)
+        figures = {"loss": loss}
+        if epoch % 5 == 4 or epoch == config["epochs"] - 1:
+            found = outline_films(ema.network, val_pixels)
+            scores = [film_dice(r, m) for r, m in zip(found, val_masks, strict=True)]
+            figures |= {k: float(np.mean([s[k] for s in scores])) for k in ("lungs", "heart")}
+        run.log(**figures)
+    return run
+
+
+def main(name: str) -> None:
+    """Train the outline of `configs/<name>.toml`."""
+    run = train(load_config(name))
+    print(f"trained {run.hours:.2f} h, {run.path}")
+
+
+if __name__ == "__main__":
+    import sys
+
+    main(sys.argv[1] if len(sys.argv) > 1 else "anatomy")

@@ -1,0 +1,94 @@
+"""Measures the outline of lungs and heart: Dice on masks, plausibility and ratio on NIH's films."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from ml.anatomy import measure_regions
+from ml.training.anatomy import (
+    MaskedFilm,
+    film_dice,
+    load_masks,
+    outline_films,
+    read_masked_films,
+)
+from ml.training.data import cache_prepared, read_layout
+from ml.training.metrics import bootstrap, roc_auc
+from ml.training.proportions import clopper_pearson
+
+
+def interval_of_mean(values: Sequence[float]) -> dict[str, float]:
+    """A mean over films with its 95 % bootstrap interval."""
+    array = np.asarray(values, float)
+    return bootstrap(lambda truth, _: float(truth.mean()), array, array).rounded()
+
+
+def measure_masks(
+    network: nn.Module, films: Sequence[MaskedFilm], *, size: int, number: int
+) -> dict[str, Any]:
+    """Dice over masked films, and how many of them look plausible."""
+    pixels = cache_prepared([f.path for f in films], size=size, number=number, note="masked-test")
+    masks = load_masks(films, size=size)
+    regions = outline_films(network, pixels)
+    scores = [film_dice(found, mask) for found, mask in zip(regions, masks, strict=True)]
+    result: dict[str, Any] = {"films": len(films)}
+    for part in ("lungs", "heart"):
+        result[f"dice_{part}"] = interval_of_mean([score[part] for score in scores])
+        for collection in sorted({f.collection for f in films}):
+            own = [
+                s[part] for s, f in zip(scores, films, strict=True) if f.collection == collection
+            ]
+            result[f"dice_{part}_{collection}"] = interval_of_mean(own)
+    return result
+
+
+def chance_dice(
+    films: Sequence[MaskedFilm], train: Sequence[MaskedFilm], *, size: int
+) -> dict[str, float]:
+    """Dice of the mean training outline, laid unchanged over every test film."""
+    masks = load_masks(train, size=size)
+    shares = np.stack([(masks == index).mean(0) for index in range(4)])
+    mean_outline = shares.argmax(0)
+    scores = [film_dice(mean_outline, mask) for mask in load_masks(films, size=size)]
+    return {k: round(float(np.mean([s[k] for s in scores])), 4) for k in ("lungs", "heart")}
+
+
+def measure_nih(
+    network: nn.Module, root: Path, *, size: int, number: int, split: str = "test"
+) -> dict[str, Any]:
+    """Plausible outlines on NIH's films, and the cardiothoracic ratio against Cardiomegaly."""
+    films = [f for f in read_layout(root) if f.source == "films" and f.split == split]
+    pixels = cache_prepared([f.path for f in films], size=size, number=number, note=f"nih-{split}")
+    found = [measure_regions(regions) for regions in outline_films(network, pixels)]
+    plausible = [anatomy for anatomy in found if not anatomy.implausible]
+    rows = [i for i, anatomy in enumerate(found) if anatomy.cardiothoracic_ratio is not None]
+    enlarged = np.array(["Cardiomegaly" in films[i].labels for i in rows])
+    ratio = np.array([found[i].cardiothoracic_ratio for i in rows], float)
+    auc = bootstrap(roc_auc, enlarged, ratio, groups=[films[i].patient for i in rows])
+    return {
+        "plausible": clopper_pearson(len(plausible), len(found)),
+        "ratio_auc_cardiomegaly": auc.rounded(),
+        "ratio_median": round(float(np.median(ratio)), 4),
+    }
+
+
+def measure(network: nn.Module, root: Path, config: dict[str, Any]) -> dict[str, Any]:
+    """Everything on `test`."""
+    size, number = config["size"], config["preprocessing"]
+    films = read_masked_films(root)
+    test = [f for f in films if f.split == "test"]
+    train = [f for f in films if f.split == "train" and not f.through_heart]
+    clean = [f for f in test if not f.through_heart]
+    return {
+        "anatomy_test": measure_masks(network, test, size=size, number=number),
+        "anatomy_test_without_lungs_through_heart": measure_masks(
+            network, clean, size=size, number=number
+        ),
+        "mean_outline_dice": chance_dice(test, train, size=size),
+        "nih_test": measure_nih(network, root, size=size, number=number),
+    }

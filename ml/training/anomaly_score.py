@@ -1,0 +1,121 @@
+"""The anomaly networks' score: how far a film's errors lie from those of normal films.
+
+A film's errors are summed up in a short vector; normal training films give its mean and spread, for
+adults and for children apart; the score is the Mahalanobis distance to the nearer of the two, and
+normal validation films turn it into a percentile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+from ml.training.autoencoders import ReversedAutoencoder, divergence
+
+GRID = 6
+RIDGE = 0.02  # share of the mean variance that is added to every direction
+CLIP = 6.0  # standard deviations at which one element of the vector stops counting more
+
+
+class AnomalyGraph(nn.Module):
+    """An autoencoder with its score: what is exported.
+
+    parts: which elements go into the vector: "grid" (mean error in GRID × GRID fields, signed and
+    absolute), "global" (mean and spread of the error), "code" (the encoder's mean code),
+    "embeddings" (distance between the film's embeddings and its reconstruction's)
+    """
+
+    means: torch.Tensor  # [K, F]
+    spreads: torch.Tensor  # [K, F]
+    factors: torch.Tensor  # [K, F, F], whitens the standardised vector
+    reference: torch.Tensor  # [], error that is drawn as 1
+
+    def __init__(self, network: nn.Module, parts: Sequence[str], *, groups: int = 2) -> None:
+        super().__init__()
+        self.network = network
+        self.parts = tuple(parts)
+        self.groups = groups
+
+    def vector(self, film: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Give the vector [B, F] and the smoothed absolute error [B, S, S] of film [B, 1, S, S]."""
+        found: list[torch.Tensor] = []
+        if isinstance(self.network, ReversedAutoencoder):
+            mean, log_variance, embeddings = self.network.encoder(film)
+            rebuilt = self.network.decoder(mean)
+            if "embeddings" in self.parts:
+                _, _, echoes = self.network.encoder(rebuilt)
+                for ours, theirs in zip(embeddings, echoes, strict=True):
+                    cosine = functional.cosine_similarity(ours.flatten(1), theirs.flatten(1))
+                    found.append((1 - cosine + 1e-6).log().unsqueeze(1))
+                found.append((divergence(mean, log_variance) + 1e-6).log().unsqueeze(1))
+            if "code" in self.parts:
+                found.append(mean)
+        else:
+            rebuilt = self.network(film)
+        signed = film - rebuilt
+        error = functional.avg_pool2d(signed.abs(), 5, stride=1, padding=2)
+        if "grid" in self.parts:
+            found.append(_fields(signed))
+            found.append((_fields(signed.abs()) + 1e-4).log())
+        if "global" in self.parts:
+            found.append((signed.abs().mean((1, 2, 3)) + 1e-5).log().unsqueeze(1))
+            found.append((signed.pow(2).mean((1, 2, 3)) + 1e-6).log().unsqueeze(1))
+        return torch.cat(found, 1), error[:, 0]
+
+    def fit(self, vectors: Sequence[np.ndarray], errors: np.ndarray) -> None:
+        """Take the means and spreads of the groups of normal films.
+
+        vectors: one [N, F] per group; errors: values of error maps of normal films
+        """
+        means, spreads, factors = [], [], []
+        for group in vectors:
+            mean, spread = group.mean(0), group.std(0) + 1e-6
+            standard = np.clip((group - mean) / spread, -CLIP, CLIP)
+            covariance = np.cov(standard.T).reshape(len(mean), len(mean))
+            covariance += RIDGE * np.trace(covariance) / len(mean) * np.eye(len(mean))
+            values, axes = np.linalg.eigh(covariance)
+            factors.append(axes / np.sqrt(np.maximum(values, 1e-6)))
+            means.append(mean)
+            spreads.append(spread)
+        for name, value in (("means", means), ("spreads", spreads), ("factors", factors)):
+            self.register_buffer(name, torch.tensor(np.stack(value), dtype=torch.float32))
+        self.register_buffer("reference", torch.tensor(float(np.percentile(errors, 99.5))))
+
+    def forward(self, film: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Give distance [B] and error map [B, S, S] in 0..1.
+
+        film: [B, 1, S, S] in 0..1
+        """
+        vector, error = self.vector(film)
+        distances = []
+        for group in range(self.means.shape[0]):
+            standard = ((vector - self.means[group]) / self.spreads[group]).clamp(-CLIP, CLIP)
+            whitened = standard @ self.factors[group]
+            distances.append(whitened.pow(2).mean(1))
+        return torch.stack(distances, 1).amin(1), (error / self.reference).clamp(0, 1)
+
+
+def _fields(values: torch.Tensor) -> torch.Tensor:
+    """Means over GRID × GRID fields of [B, 1, S, S], as [B, GRID * GRID]."""
+    side = values.shape[-1] // GRID
+    cut = values[..., : side * GRID, : side * GRID]
+    return functional.avg_pool2d(cut, side).flatten(1)
+
+
+def fit_percentiles(distances: np.ndarray, *, points: int = 60) -> dict[str, list[float]]:
+    """Store how rare each distance is among normal films.
+
+    returns: distances, ascending, with the log of the share of normal films that lie beyond
+    """
+    ordered = np.sort(distances)
+    shares = np.linspace(0, 1 - 5 / len(ordered), points)
+    marks = np.quantile(ordered, shares)
+    keep = np.concatenate([[True], np.diff(marks) > 1e-9])
+    return {
+        "distance": [float(v) for v in marks[keep]],
+        "log_beyond": [float(v) for v in np.log(1 - shares[keep])],
+    }

@@ -1,0 +1,128 @@
+"""Measures the detector: boxes hit, average precision, false boxes on normal films, chance."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+
+from ml.detect import Lesion, overlap_with, select_candidates
+from ml.training.boxes import KINDS, BoxedFilm
+from ml.training.detector import LesionNetwork
+from ml.vocabulary import BOX_LABELS
+
+OVERLAPS = (0.1, 0.3, 0.5)
+Output = tuple[np.ndarray, np.ndarray]  # boxes [A, 4], scores [A, 9]
+
+
+@torch.no_grad()
+def run_network(network: LesionNetwork, pixels: np.ndarray, *, batch: int = 16) -> list[Output]:
+    """Run the network on prepared films.
+
+    pixels: [N, S, S] uint8, S the network's own size
+    """
+    network.eval()
+    outputs: list[Output] = []
+    for start in range(0, len(pixels), batch):
+        stack = np.array(pixels[start : start + batch])  # a copy: the cache is read-only
+        film = torch.from_numpy(stack).unsqueeze(1).float() / 255
+        boxes, scores = network(film.contiguous(memory_format=torch.channels_last))
+        outputs += list(zip(boxes.numpy(), scores.numpy(), strict=True))
+    return outputs
+
+
+def best_overlaps(
+    films: Sequence[BoxedFilm], outputs: Sequence[Output], *, kinds: Sequence[str] = BOX_LABELS
+) -> list[tuple[int, str, float]]:
+    """Overlap of the highest-scoring box of the right kind with each boxed finding.
+
+    returns: (index of the film, kind, IoU with the film's box of that kind that fits best)
+    """
+    found = []
+    for index, (item, (boxes, scores)) in enumerate(zip(films, outputs, strict=True)):
+        for kind in sorted({int(k) for k in item.kinds}):
+            if KINDS[kind] in kinds:
+                top = boxes[int(np.argmax(scores[:, kind]))]
+                truth = item.boxes[item.kinds == kind]
+                found.append((index, KINDS[kind], float(overlap_with(top, truth).max())))
+    return found
+
+
+def hit_rates(films: Sequence[BoxedFilm], outputs: Sequence[Output]) -> dict[str, float]:
+    """Shares of boxed findings hit at each overlap, opacity apart, and mean average precision."""
+    named = np.array([iou for _, _, iou in best_overlaps(films, outputs)])
+    opacity = np.array([iou for _, _, iou in best_overlaps(films, outputs, kinds=("Opacity",))])
+    figures = {f"hit_{level}": float((named > level).mean()) for level in OVERLAPS}
+    figures |= {f"opacity_hit_{level}": float((opacity > level).mean()) for level in OVERLAPS}
+    lesions = [select(output) for output in outputs]
+    precisions = [average_precision(films, lesions, label) for label in BOX_LABELS]
+    figures["map_50"] = float(np.nanmean(precisions))
+    return figures
+
+
+def select(output: Output) -> list[Lesion]:
+    """Candidates of the 8 labels as they are served, with no operating point."""
+    return select_candidates(*output, BOX_LABELS, thresholds=dict.fromkeys(BOX_LABELS, 0.0))
+
+
+def average_precision(
+    films: Sequence[BoxedFilm],
+    lesions: Sequence[Sequence[Lesion]],
+    label: str,
+    *,
+    level: float = 0.5,
+) -> float:
+    """Average precision of one label over the films on which it is boxed or known to be absent.
+
+    returns: area under the precision envelope, 0..1; nan where no film has such a box
+    """
+    kind = KINDS.index(label)
+    ranked: list[tuple[float, bool]] = []
+    total = 0
+    for item, candidates in zip(films, lesions, strict=True):
+        if not item.known[kind]:
+            continue
+        truth = item.boxes[item.kinds == kind]
+        taken = np.zeros(len(truth), bool)
+        total += len(truth)
+        for lesion in candidates:
+            if lesion.label != label:
+                continue
+            overlaps = overlap_with(np.array(lesion.box), truth) if len(truth) else np.zeros(0)
+            overlaps = np.where(taken, -1.0, overlaps)
+            hit = bool(overlaps.size and overlaps.max() >= level)
+            if hit:
+                taken[int(overlaps.argmax())] = True
+            ranked.append((lesion.score, hit))
+    return _area_under_precision(ranked, total=total)
+
+
+def _area_under_precision(ranked: list[tuple[float, bool]], *, total: int) -> float:
+    if not total:
+        return float("nan")
+    ranked.sort(key=lambda pair: -pair[0])
+    hits = np.array([hit for _, hit in ranked], bool)
+    if not hits.any():
+        return 0.0
+    precision = np.cumsum(hits) / np.arange(1, len(hits) + 1)
+    envelope = np.maximum.accumulate(precision[::-1])[::-1]
+    return float(envelope[hits].sum() / total)
+
+
+def bootstrap_films(
+    statistic: Callable[[np.ndarray], float], patients: Sequence[str], *, rounds: int = 300
+) -> dict[str, float]:
+    """A statistic of film indices with its 95 % interval, patients drawn with replacement."""
+    rng = np.random.default_rng(0)
+    groups: dict[str, list[int]] = {}
+    for index, patient in enumerate(patients):
+        groups.setdefault(patient, []).append(index)
+    members = [np.array(rows) for rows in groups.values()]
+    draws = []
+    for _ in range(rounds):
+        drawn = rng.integers(0, len(members), len(members))
+        draws.append(statistic(np.concatenate([members[i] for i in drawn])))
+    low, high = np.nanpercentile(draws, (2.5, 97.5))
+    value = statistic(np.arange(len(patients)))
+    return {"value": round(value, 4), "low": round(float(low), 4), "high": round(float(high), 4)}

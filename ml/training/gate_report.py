@@ -1,0 +1,139 @@
+"""Fits the gate's operating points on `val` and measures it on `test` and on another hospital."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ml.bundle import Input
+from ml.gate import Entry, Gate
+from ml.training.data import load_pixels
+from ml.training.gate import GateNetwork
+from ml.training.gate_films import GateFilm, crop_heavily, draw_blank, read_gate_films
+from ml.training.proportions import clopper_pearson
+
+ACCEPTED = 0.997  # share of good val films that pass
+LOWEST, HIGHEST = 0.02, 0.5  # bounds on the operating point for "frontal"
+THRESHOLDS = {"frontal": 0.5, "turned": 0.6, "inverted": 0.6}
+
+
+class TorchGraph:
+    """A network of this training as the serving stages call a graph."""
+
+    def __init__(self, network: torch.nn.Module) -> None:
+        self.network = network.eval()
+
+    @torch.no_grad()
+    def run(self, film: np.ndarray) -> list[np.ndarray]:
+        """Run it on [1, 1, S, S] float32."""
+        outputs = self.network(torch.from_numpy(film))
+        outputs = outputs if isinstance(outputs, tuple) else (outputs,)
+        return [output.numpy() for output in outputs]
+
+
+def gate_of(network: GateNetwork, config: dict[str, Any], thresholds: dict[str, float]) -> Gate:
+    """The serving stage around a torch network."""
+    return Gate(
+        TorchGraph(network),
+        expected=Input(size=config["size"], channels=1, mean=0.0, std=255.0),
+        preprocessing=config["preprocessing"],
+        thresholds=thresholds,
+    )
+
+
+def fit_thresholds(
+    network: GateNetwork, films: Sequence[GateFilm], config: dict[str, Any], *, limit: int = 500
+) -> dict[str, float]:
+    """Choose the operating point for "frontal" on good val films of each collection."""
+    gate = gate_of(network, config, THRESHOLDS)
+    lowest = []
+    for group in sorted({f.group for f in films if f.kind == "frontal"}):
+        good = [f for f in films if f.kind == "frontal" and f.split == "val" and f.group == group]
+        frontal = [_frontal(gate.check(load_pixels(film.path))) for film in good[:limit]]
+        lowest.append(float(np.quantile(frontal, 1 - ACCEPTED)))
+    return {**THRESHOLDS, "frontal": round(float(np.clip(min(lowest), LOWEST, HIGHEST)), 4)}
+
+
+def _frontal(entry: Entry) -> float:
+    value = entry.quality.get("frontal", 0.0)
+    assert isinstance(value, float)
+    return value
+
+
+def count(entries: Sequence[Entry]) -> dict[str, Any]:
+    """How many were refused, with which codes, and how many were corrected and let pass."""
+    refused = [entry.refusal for entry in entries if entry.refusal]
+    corrected = sum(1 for e in entries if not e.refusal and e.corrections)
+    untouched = sum(1 for e in entries if not e.refusal and not e.corrections)
+    return {
+        "refused": clopper_pearson(len(refused), len(entries)),
+        "codes": dict(Counter(refused)),
+        "corrected": corrected,
+        "read_as_it_is": untouched,
+    }
+
+
+def spoil(pixels: np.ndarray, how: str, rng: np.random.Generator) -> np.ndarray:
+    """Make a good film unfit.
+
+    pixels: [H, W] float32 in 0..1
+    """
+    if how == "upside_down":
+        return np.rot90(pixels, 2)
+    if how == "turned":
+        return np.rot90(pixels, int(rng.choice([1, 3])))
+    if how == "inverted":
+        return 1 - pixels
+    if how == "cropped":
+        return crop_heavily(pixels, rng)
+    return draw_blank(320, rng).astype(np.float32) / 255
+
+
+def read_external(root: Path) -> list[Path]:
+    """Frontal films of other hospitals, never used for training."""
+    with (root / "external" / "films.csv").open(newline="") as file:
+        return [root / "external" / row["file"] for row in csv.DictReader(file)]
+
+
+def measure(
+    network: GateNetwork,
+    root: Path,
+    config: dict[str, Any],
+    thresholds: dict[str, float],
+    *,
+    spoiled: int = 250,
+) -> dict[str, Any]:
+    """Measure on test films: good ones by collection, what is no chest film by kind, spoiled ones.
+
+    spoiled: how many good nih test films are spoiled in each way
+    """
+    gate = gate_of(network, config, thresholds)
+    films = [f for f in read_gate_films(root) if f.split == "test"]
+    good: dict[str, Any] = {}
+    unfit: dict[str, Any] = {}
+    for group in sorted({f.group for f in films}):
+        members = [f for f in films if f.group == group]
+        target = good if members[0].kind == "frontal" else unfit
+        target[group] = count([gate.check(load_pixels(f.path)) for f in members])
+    good["external"] = count([gate.check(load_pixels(path)) for path in read_external(root)])
+    whole = [f for f in films if f.group == "nih films"]
+    rng = np.random.default_rng(0)
+    for how in ("upside_down", "cropped", "blank", "turned", "inverted"):
+        drawn = rng.choice(len(whole), min(spoiled, len(whole)), replace=False)
+        pictures = (spoil(load_pixels(whole[i].path), how, rng) for i in drawn)
+        unfit[how] = count([gate.check(np.ascontiguousarray(p)) for p in pictures])
+    return {"good": good, "unfit": unfit, "unfit_refused": _over_all(unfit)}
+
+
+def _over_all(unfit: dict[str, Any]) -> dict[str, float | int]:
+    """Share refused over everything unfit, where right corrections count as refused."""
+    total = sum(part["refused"]["films"] for part in unfit.values())
+    passed = sum(part["read_as_it_is"] for part in unfit.values())
+    passed += sum(p["corrected"] for k, p in unfit.items() if k not in ("turned", "inverted"))
+    return clopper_pearson(total - passed, total)

@@ -1,0 +1,156 @@
+"""What every training here shares: seeds, learning rate, weight average, checkpoints, hours."""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+import random
+import time
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+CONFIGS = Path(__file__).parent / "configs"
+CHECKPOINTS = Path("var/checkpoints")
+LOGS = Path("var/logs")
+
+
+def load_config(name: str) -> dict[str, Any]:
+    """Read `configs/<name>.toml`, or the file itself where `name` is a path to one."""
+    path = Path(name) if name.endswith(".toml") else CONFIGS / f"{name}.toml"
+    with path.open("rb") as file:
+        return {"name": path.stem, **tomllib.load(file)}
+
+
+def seed_all(seed: int) -> None:
+    """Seed Python, numpy and torch."""
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
+
+
+def learning_rate(step: int, *, total: int, warmup: int, peak: float, floor: float = 0.01) -> float:
+    """Linear warm-up to `peak`, then a cosine down to `floor * peak` at `total`."""
+    if step < warmup:
+        return peak * (step + 1) / warmup
+    done = min(1.0, (step - warmup) / max(1, total - warmup))
+    return peak * (floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * done)))
+
+
+class Ema:
+    """Exponential moving average of a network's weights, which is what gets evaluated.
+
+    The decay warms up (as in ultralytics and timm) so that the first steps do not weigh for long.
+    """
+
+    def __init__(self, network: nn.Module, *, decay: float) -> None:
+        self.network = copy.deepcopy(network).eval()
+        self.network.requires_grad_(False)
+        self.decay = decay
+        self.updates = 0
+
+    @torch.no_grad()
+    def update(self, network: nn.Module) -> None:
+        """Move the average towards `network`; counters and other integers are copied."""
+        self.updates += 1
+        decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
+        source = network.state_dict()
+        for key, value in self.network.state_dict().items():
+            if value.dtype.is_floating_point:
+                value.lerp_(source[key].to(value.dtype), 1 - decay)
+            else:
+                value.copy_(source[key])
+
+    def state_dict(self) -> dict[str, Any]:
+        """The average and how many steps it has seen."""
+        return {"network": self.network.state_dict(), "updates": self.updates}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from a saved average."""
+        self.network.load_state_dict(state["network"])
+        self.updates = int(state["updates"])
+
+
+class TrainingRun:
+    """A resumable training: a checkpoint after each epoch, one JSON line of figures, hours kept.
+
+    name: names `var/checkpoints/<name>.pt` and `var/logs/<name>.jsonl`
+    """
+
+    def __init__(self, name: str, *, folder: Path = CHECKPOINTS, logs: Path = LOGS) -> None:
+        self.path = folder / f"{name}.pt"
+        self.log_path = logs / f"{name}.jsonl"
+        self.parts: dict[str, Any] = {}
+        self.epoch = 0
+        self.seconds = 0.0
+        self._since = time.monotonic()
+
+    def resume(self, **parts: Any) -> bool:
+        """Register what has a `state_dict`, and load all of it where a checkpoint stands."""
+        self.parts = parts
+        if not self.path.exists():
+            return False
+        saved = torch.load(self.path, map_location="cpu", weights_only=True)
+        for key, part in parts.items():
+            part.load_state_dict(saved[key])
+        self.epoch, self.seconds = int(saved["epoch"]), float(saved["seconds"])
+        return True
+
+    def epochs(self, total: int) -> Iterator[int]:
+        """Yield the epochs still to do; after each, the checkpoint is written whole or not."""
+        while self.epoch < total:
+            yield self.epoch
+            self.epoch += 1
+            self.save()
+
+    def save(self) -> None:
+        """Write the checkpoint beside its place and move it there."""
+        now = time.monotonic()
+        self.seconds += now - self._since
+        self._since = now
+        state = {key: part.state_dict() for key, part in self.parts.items()}
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        beside = self.path.with_suffix(".part")
+        torch.save({**state, "epoch": self.epoch, "seconds": self.seconds}, beside)
+        beside.replace(self.path)
+
+    def log(self, **figures: float) -> None:
+        """Append one line of figures to the log, and print it."""
+        line = {"epoch": self.epoch + 1, **{k: round(float(v), 5) for k, v in figures.items()}}
+        self.log_path.parent.mkdir(parents=True, exist_ok=True)
+        with self.log_path.open("a") as file:
+            file.write(json.dumps(line) + "\n")
+        print(json.dumps(line), flush=True)
+
+    @property
+    def hours(self) -> float:
+        """Wall-clock hours of training, over all resumed parts."""
+        return self.seconds / 3600
+
+
+def optimiser(network: nn.Module, *, rate: float, weight_decay: float) -> torch.optim.AdamW:
+    """AdamW with weight decay on matrices and kernels only."""
+    decayed = [p for p in network.parameters() if p.requires_grad and p.ndim > 1]
+    plain = [p for p in network.parameters() if p.requires_grad and p.ndim <= 1]
+    groups = [
+        {"params": decayed, "weight_decay": weight_decay},
+        {"params": plain, "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=rate)
+
+
+def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """Set one learning rate for every group."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+
+
+def autocast(*, enabled: bool = True) -> torch.autocast:
+    """bfloat16 on the CPU, which makes convolutions here about twice as fast."""
+    return torch.autocast("cpu", dtype=torch.bfloat16, enabled=enabled)
