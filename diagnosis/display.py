@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from functools import lru_cache
 
 from django.urls import reverse
 from django.utils import timezone
@@ -14,6 +14,8 @@ from django.utils.translation import gettext_lazy as lazy
 from diagnosis import selectors
 from diagnosis.models import Analysis, Film, Finding, Lesion
 from diagnosis.states import Status
+from ml import bundle
+from ml.bundle import OperatingPoint
 from ml.vocabulary import disease_named
 from xraydx.errors import UserError, message_for
 
@@ -37,19 +39,6 @@ NAMES: dict[str, tuple[str | Promise, str | Promise]] = {
     "Fibrosis": (lazy("Fibrosis"), lazy("scarring of the lung")),
     "Pleural_Thickening": (lazy("Pleural thickening"), lazy("thickened pleura")),
 }
-
-
-class OperatingPoint(Protocol):
-    """What a release states about the threshold of one disease."""
-
-    @property
-    def threshold(self) -> float: ...
-
-    @property
-    def sensitivity(self) -> float: ...
-
-    @property
-    def specificity(self) -> float: ...
 
 
 @dataclass(frozen=True)
@@ -93,11 +82,16 @@ def figure(value: float, digits: int = 2) -> str:
     return number_format(value, decimal_pos=digits, use_l10n=True)
 
 
-def true_in_100(point: OperatingPoint, prevalence: float) -> int:
-    """Of 100 films above the operating point, how many have the disease (Bayes' rule)."""
+def true_in_100(point: OperatingPoint | None, prevalence: float | None) -> int | None:
+    """Of 100 films above the operating point, how many have the disease (Bayes' rule).
+
+    prevalence: share of films with the disease, 0..1; returns None where a figure is not known
+    """
+    if point is None or point.sensitivity is None or point.specificity is None or not prevalence:
+        return None
     true = point.sensitivity * prevalence
     false = (1 - point.specificity) * (1 - prevalence)
-    return round(100 * true / (true + false)) if true + false else 0
+    return round(100 * true / (true + false)) if true + false else None
 
 
 def card_of(
@@ -105,10 +99,9 @@ def card_of(
 ) -> FindingCard:
     """One finding with its words; the count in 100 needs the release's figures."""
     words = ""
-    if finding.above and point is not None and prevalence:
-        words = _("Of 100 films marked like this, about %(count)d have it.") % {
-            "count": true_in_100(point, prevalence)
-        }
+    count = true_in_100(point, prevalence)
+    if finding.above and count is not None:
+        words = _("Of 100 films marked like this, about %(count)d have it.") % {"count": count}
     return FindingCard(
         code=finding.code,
         name=name_of(finding.code),
@@ -249,10 +242,8 @@ def figures_of(analysis: Analysis) -> list[Figure]:
 
 
 def _unusual(found: Mapping[str, float]) -> tuple[str, str]:
-    percentile = found.get("percentile")
-    if percentile is None:
-        return figure(found["score"]), _("The higher, the less the film looks like normal ones.")
-    words = _("above %(count)d %% of normal films") % {"count": int(percentile)}
+    """found["score"]: percent of normal films that look less unusual."""
+    words = _("above %(count)d %% of normal films") % {"count": int(found["score"])}
     return words, _("How far the film is from the normal films that the network learned.")
 
 
@@ -278,8 +269,24 @@ def strip_of(films: Iterable[Film]) -> list[StripItem]:
     return items
 
 
-def figures_of_release(name: str) -> tuple[dict[str, OperatingPoint], dict[str, float]]:
-    return {}, {}
+def figures_of_release(
+    name: str,
+) -> tuple[Mapping[str, OperatingPoint], Mapping[str, float]]:
+    """Operating points and assumed shares of films with the disease, by disease.
+
+    Empty for a release that is not installed any more: its findings keep their thresholds.
+    """
+    try:
+        release = _installed_release(name)
+    except bundle.ReleaseError:
+        return {}, {}
+    return release.operating_points, release.bundles["classifier"].spec.prevalence
+
+
+@lru_cache(maxsize=8)
+def _installed_release(name: str) -> bundle.Release:
+    # Every byte is hashed on loading: once per process is enough for words on a page.
+    return bundle.load_release(name)
 
 
 def _is_outdated(analysis: Analysis) -> bool:

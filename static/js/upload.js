@@ -176,7 +176,7 @@ class DropZone {
       this.list.append(row.element);
     }
     for (const row of rows) {
-      const fault = await checkFile(row.file, Number(this.root.dataset.maxBytes)).catch(() => "type");
+      const fault = await checkFile(row.file, Number(this.root.dataset.maxBytes) || Infinity).catch(() => "type");
       if (fault) row.stop(this.words(fault[0].toUpperCase() + fault.slice(1)));
     }
     this.sendNext();
