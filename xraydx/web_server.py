@@ -26,11 +26,12 @@ forwarded_allow_ips = ""
 proc_name = "xraydx-web"
 
 # Counts of all web processes meet in this folder, emptied at each start.
-_shared = Path(os.environ.get("XRAYDX_VAR", "var")) / "metrics"
+_var = os.environ.get("XRAYDX_VAR", "var")
+_shared = Path(os.environ.get("PROMETHEUS_MULTIPROC_DIR", f"{_var}/metrics")).resolve()
 _shared.mkdir(mode=0o700, parents=True, exist_ok=True)
 for _file in _shared.glob("*.db"):
     _file.unlink()
-os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_shared.resolve())
+os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_shared)
 
 
 def child_exit(server: object, worker: object) -> None:
