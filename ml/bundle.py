@@ -214,7 +214,9 @@ def load_bundle(
         raise ReleaseError(f"{where}: there is no such folder in {folder}")
     said = _read_json(home / "spec.json", label=f"{where}/spec.json")
     if spec_sha256 is not None and sha256_of(home / "spec.json") != spec_sha256:
-        raise ReleaseError(f"{where}/spec.json: changed since the release was made (sha256 differs)")
+        raise ReleaseError(
+            f"{where}/spec.json: changed since the release was made (sha256 differs)"
+        )
     try:
         spec = parse_spec(said)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -287,7 +289,9 @@ def _check_labels(spec: Spec, *, where: str) -> None:
         if kind == "calibration" and not named:
             continue  # a network without probabilities has none
         if named - labels:
-            raise ReleaseError(f"{where}: {kind} for {sorted(named - labels)}, not among its labels")
+            raise ReleaseError(
+                f"{where}: {kind} for {sorted(named - labels)}, not among its labels"
+            )
         if labels - named:
             raise ReleaseError(f"{where}: no {kind} for the labels {sorted(labels - named)}")
     for label, points in spec.operating_points.items():

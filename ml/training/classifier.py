@@ -133,7 +133,9 @@ def augment(pixels: torch.Tensor, config: dict[str, float], *, size: int) -> tor
     mirror = torch.where(torch.rand(count) < 0.5, -1.0, 1.0)
     cos, sin = torch.cos(angle) * scale, torch.sin(angle) * scale
     shift_x, shift_y = spread(2 * config["shift"]), spread(2 * config["shift"])
-    rows = [torch.stack(row, 1) for row in ((cos * mirror, -sin, shift_x), (sin * mirror, cos, shift_y))]
+    rows = [
+        torch.stack(row, 1) for row in ((cos * mirror, -sin, shift_x), (sin * mirror, cos, shift_y))
+    ]
     grid = nn.functional.affine_grid(torch.stack(rows, 1), list(pixels.shape), align_corners=False)
     moved = nn.functional.grid_sample(pixels, grid, padding_mode="zeros", align_corners=False)
 
@@ -185,7 +187,12 @@ def set_prior(network: nn.Module, targets: np.ndarray) -> None:
 
 @torch.inference_mode()
 def infer(
-    network: nn.Module, pixels: np.ndarray, config: dict[str, Any], *, mirrored: bool, batch: int = 64
+    network: nn.Module,
+    pixels: np.ndarray,
+    config: dict[str, Any],
+    *,
+    mirrored: bool,
+    batch: int = 64,
 ) -> np.ndarray:
     """Give logits for prepared films.
 
@@ -255,7 +262,9 @@ class Training:
         schedule = self.config["schedule"]
         groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
         for name, parameter in self.network.named_parameters():
-            groups.setdefault((name.startswith("classifier."), parameter.ndim > 1), []).append(parameter)
+            groups.setdefault((name.startswith("classifier."), parameter.ndim > 1), []).append(
+                parameter
+            )
         return torch.optim.AdamW(
             [
                 {

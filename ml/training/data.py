@@ -106,7 +106,9 @@ def _film(row: dict[str, str], path: Path, *, source: str) -> Film:
     )
 
 
-def read_shared_nih(root: Path, lists: Sequence[str] = ("films", "normals", "lungs_only")) -> list[Film]:
+def read_shared_nih(
+    root: Path, lists: Sequence[str] = ("films", "normals", "lungs_only")
+) -> list[Film]:
     """Read nih/ of the shared folder: whole films, normals, and films with lungs only."""
     films = []
     for source in lists:
@@ -197,7 +199,11 @@ def read_boxes(root: Path) -> list[Box]:
     shared = root / "nih" / "boxes.csv"
     if shared.exists():
         return [
-            Box(r["film"], r["label"], (float(r["x0"]), float(r["y0"]), float(r["x1"]), float(r["y1"])))
+            Box(
+                r["film"],
+                r["label"],
+                (float(r["x0"]), float(r["y0"]), float(r["x1"]), float(r["y1"])),
+            )
             for r in _rows(shared)
         ]
     boxes = []
@@ -251,7 +257,9 @@ def cache_prepared(
 
         with ThreadPoolExecutor(2) as pool:
             done = pool.map(prepare_one, range(len(paths)))
-            for _ in tqdm(done, total=len(paths), mininterval=2.0, desc=f"preparing {note} at {size} px"):
+            for _ in tqdm(
+                done, total=len(paths), mininterval=2.0, desc=f"preparing {note} at {size} px"
+            ):
                 pass
         array.flush()
         partial.rename(target)

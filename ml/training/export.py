@@ -93,9 +93,7 @@ def store_in_16_bits(graph: onnx.ModelProto) -> None:
     graph.graph.node.extend(nodes)
 
 
-def write_graph(
-    network: nn.Module, path: Path, *, expected: Input, outputs: Sequence[str]
-) -> None:
+def write_graph(network: nn.Module, path: Path, *, expected: Input, outputs: Sequence[str]) -> None:
     """Export a network to ONNX.
 
     network: takes [1, C, S, S] float32 and returns a tensor or a tuple in the order of outputs
@@ -241,7 +239,9 @@ def write_spec(
         "licence": evidence.licence,
         "settings": dict(contract.settings),
         "files": {
-            path.name: sha256_of(path) for path in sorted(home.iterdir()) if path.name != "spec.json"
+            path.name: sha256_of(path)
+            for path in sorted(home.iterdir())
+            if path.name != "spec.json"
         },
     }
     (home / "spec.json").write_text(json.dumps(spec, indent=1) + "\n")
