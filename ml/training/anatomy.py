@@ -28,6 +28,7 @@ from ml.training.loop import (
     seed_all,
     set_rate,
 )
+from ml.training.members import read_checkpoint
 
 STAGES = 5
 
@@ -267,6 +268,13 @@ def train(config: dict[str, Any], *, root: Path = SHARED, threads: int = 1) -> T
             figures |= {k: float(np.mean([s[k] for s in scores])) for k in ("lungs", "heart")}
         run.log(**figures)
     return run
+
+
+def load_serving(checkpoint: Path) -> nn.Module:
+    """Give the network of an exported version."""
+    network = AnatomyNetwork()
+    network.load_state_dict(read_checkpoint(checkpoint)["state"])
+    return network.eval()
 
 
 def main(name: str) -> None:

@@ -9,15 +9,19 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from ml.anatomy import measure_regions
+from ml.anatomy import REGIONS, measure_regions
+from ml.bundle import WEIGHTS, Bundle
 from ml.training.anatomy import (
+    AnatomyNetwork,
     MaskedFilm,
     film_dice,
     load_masks,
     outline_films,
     read_masked_films,
 )
-from ml.training.data import cache_prepared, read_layout
+from ml.training.data import SHARED, cache_prepared, read_layout
+from ml.training.export import Contract, Evidence, write_bundle
+from ml.training.members import LICENCE, grey_input, keep_checkpoint, load_average, round_weights
 from ml.training.metrics import bootstrap, roc_auc
 from ml.training.proportions import clopper_pearson
 
@@ -92,3 +96,38 @@ def measure(network: nn.Module, root: Path, config: dict[str, Any]) -> dict[str,
         "mean_outline_dice": chance_dice(test, train, size=size),
         "nih_test": measure_nih(network, root, size=size, number=number),
     }
+
+
+def export(
+    config: dict[str, Any], version: str, *, root: Path = SHARED, weights: Path = WEIGHTS
+) -> Bundle:
+    """Measure and export the outline of a finished training."""
+    network = AnatomyNetwork()
+    hours = load_average(network, config["name"])
+    round_weights(network)
+    metrics = {**measure(network, root, config), "training_hours": round(hours, 2)}
+    contract = Contract(
+        input=grey_input(config["size"]),
+        preprocessing=config["preprocessing"],
+        labels=(),
+        outputs=("regions",),
+        operating_points={},
+        settings={"regions": list(REGIONS)},
+    )
+    evidence = Evidence(
+        purpose="Outlines both lungs and the heart, for the cardiothoracic ratio and the share of "
+        "the film that the lungs take.",
+        training_data="JSRT and Wingspan films with masks (MIT collection), without those whose "
+        "lungs are drawn through the heart.",
+        licence=LICENCE,
+        metrics=metrics,
+        limits=[
+            "Masks of healthy and of mildly abnormal chests; a lung that is white all over is "
+            "often outlined too small.",
+            "The ratio is not given where the outline is not plausible.",
+        ],
+    )
+    keep_checkpoint("anatomy", version, {"state": network.state_dict()})
+    return write_bundle(
+        "anatomy", version, network, contract=contract, evidence=evidence, weights=weights
+    )

@@ -9,11 +9,31 @@ from typing import Any
 import numpy as np
 import torch
 
-from ml.training.anomaly import PlainFilm, load_small, read_plain_films
+from ml.anomaly import THROUGH_PX
+from ml.bundle import WEIGHTS, Bundle
+from ml.training.anomaly import PlainFilm, build, load_small, read_plain_films
 from ml.training.anomaly_score import AnomalyGraph, fit_percentiles
 from ml.training.autoencoders import ReversedAutoencoder
-from ml.training.data import Film, read_boxes, read_layout
+from ml.training.data import SHARED, Film, read_boxes, read_layout
+from ml.training.export import Contract, Evidence, write_bundle
+from ml.training.members import (
+    GUANGZHOU,
+    LICENCE,
+    NIH,
+    RSNA,
+    grey_input,
+    keep_checkpoint,
+    load_average,
+    read_checkpoint,
+    round_weights,
+)
 from ml.training.metrics import Interval, bootstrap, roc_auc
+
+PURPOSES = {
+    "unet": "Says how unlike normal films a film is, by what a plain U-Net autoencoder misses.",
+    "reversed_ae": "Says how unlike normal films a film is, by what a Reversed Autoencoder "
+    "(Bercea et al., MIDL 2023) misses.",
+}
 
 # what the vector may hold; the best on `val` is taken
 CANDIDATES: dict[str, list[tuple[str, ...]]] = {
@@ -68,6 +88,7 @@ def fit_graph(
             vectors.append(vector)
             errors.append(error)
     graph.fit(vectors, np.concatenate(errors))
+    round_weights(graph)
     return graph.eval()
 
 
@@ -199,3 +220,48 @@ def report(
         else "skip connections",
     }
     return graph, figures, table
+
+
+def export(
+    config: dict[str, Any], version: str, *, root: Path = SHARED, weights: Path = WEIGHTS
+) -> Bundle:
+    """Fit the score, measure and export the anomaly network of a finished training."""
+    kind = config["kind"]
+    network = build(config)
+    hours = load_average(network, config["name"])
+    round_weights(network)
+    graph, metrics, table = report(kind, network, root, config)
+    contract = Contract(
+        input=grey_input(config["size"]),
+        preprocessing=config["preprocessing"],
+        labels=(),
+        outputs=("distance", "error"),
+        operating_points={},
+        settings={"percentiles": table, "through_px": THROUGH_PX},
+    )
+    evidence = Evidence(
+        purpose=PURPOSES[kind],
+        training_data=f"Films without a finding: {NIH} with {RSNA}, and {GUANGZHOU}; train only.",
+        licence=LICENCE,
+        metrics={**metrics, "training_hours": round(hours, 2)},
+        limits=[
+            "Every comparison passes both sides through 224 px; `448px` ones leave the list of "
+            "224-px normals out.",
+            "The score is a percentile of normal films, adults and children together; it says "
+            "unusual, not ill.",
+            "The elements of the vector were chosen on `val` (val_choice).",
+        ],
+    )
+    state = {"config": config, "parts": list(graph.parts), "state": graph.state_dict()}
+    keep_checkpoint(kind, version, state)
+    return write_bundle(kind, version, graph, contract=contract, evidence=evidence, weights=weights)
+
+
+def load_serving(checkpoint: Path) -> torch.nn.Module:
+    """Give the network of an exported version, with its score."""
+    saved = read_checkpoint(checkpoint)
+    graph = AnomalyGraph(build(saved["config"]), saved["parts"])
+    for name in ("means", "spreads", "factors", "reference"):
+        graph.register_buffer(name, saved["state"][name])
+    graph.load_state_dict(saved["state"])
+    return graph.eval()

@@ -29,6 +29,7 @@ from ml.training.loop import (
     seed_all,
     set_rate,
 )
+from ml.training.members import read_checkpoint
 
 START = "yolov5n.coco.fp16.safetensors"
 GAINS = {"box": 7.5, "cls": 0.5, "dfl": 1.5}  # ultralytics' defaults
@@ -197,6 +198,14 @@ def train(config: dict[str, Any], *, root: Path = SHARED, threads: int = 1) -> T
             figures |= hit_rates(val_films, outputs)
         run.log(**figures)
     return run
+
+
+def load_serving(checkpoint: Path) -> nn.Module:
+    """Give the network of an exported version."""
+    saved = read_checkpoint(checkpoint)
+    network = LesionNetwork(size=saved["size"], exponent=saved["exponent"])
+    network.load_state_dict(saved["state"])
+    return network.eval()
 
 
 def main(name: str) -> None:

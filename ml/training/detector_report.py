@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -56,8 +57,7 @@ def hit_rates(films: Sequence[BoxedFilm], outputs: Sequence[Output]) -> dict[str
     figures = {f"hit_{level}": float((named > level).mean()) for level in OVERLAPS}
     figures |= {f"opacity_hit_{level}": float((opacity > level).mean()) for level in OVERLAPS}
     lesions = [select(output) for output in outputs]
-    precisions = [average_precision(films, lesions, label) for label in BOX_LABELS]
-    figures["map_50"] = float(np.nanmean(precisions))
+    figures["map_50"] = mean_precision(match_all(films, lesions), np.arange(len(films)))
     return figures
 
 
@@ -66,48 +66,67 @@ def select(output: Output) -> list[Lesion]:
     return select_candidates(*output, BOX_LABELS, thresholds=dict.fromkeys(BOX_LABELS, 0.0))
 
 
-def average_precision(
-    films: Sequence[BoxedFilm],
-    lesions: Sequence[Sequence[Lesion]],
-    label: str,
-    *,
-    level: float = 0.5,
-) -> float:
-    """Average precision of one label over the films on which it is boxed or known to be absent.
+@dataclass(frozen=True)
+class Match:
+    """One film's candidates of one label: score and whether each hits a box of its own."""
 
-    returns: area under the precision envelope, 0..1; nan where no film has such a box
+    ranked: tuple[tuple[float, bool], ...]
+    boxes: int
+
+
+def match_film(
+    item: BoxedFilm, lesions: Sequence[Lesion], label: str, *, level: float = 0.5
+) -> Match:
+    """Match candidates to the film's boxes of a label, best first, each box once.
+
+    A film on which the label is unknown counts for nothing.
     """
     kind = KINDS.index(label)
-    ranked: list[tuple[float, bool]] = []
-    total = 0
-    for item, candidates in zip(films, lesions, strict=True):
-        if not item.known[kind]:
+    if not item.known[kind]:
+        return Match((), 0)
+    truth = item.boxes[item.kinds == kind]
+    taken = np.zeros(len(truth), bool)
+    ranked = []
+    for lesion in lesions:
+        if lesion.label != label:
             continue
-        truth = item.boxes[item.kinds == kind]
-        taken = np.zeros(len(truth), bool)
-        total += len(truth)
-        for lesion in candidates:
-            if lesion.label != label:
-                continue
-            overlaps = overlap_with(np.array(lesion.box), truth) if len(truth) else np.zeros(0)
-            overlaps = np.where(taken, -1.0, overlaps)
-            hit = bool(overlaps.size and overlaps.max() >= level)
-            if hit:
-                taken[int(overlaps.argmax())] = True
-            ranked.append((lesion.score, hit))
-    return _area_under_precision(ranked, total=total)
+        overlaps = overlap_with(np.array(lesion.box), truth) if len(truth) else np.zeros(0)
+        overlaps = np.where(taken, -1.0, overlaps)
+        hit = bool(overlaps.size and overlaps.max() >= level)
+        if hit:
+            taken[int(overlaps.argmax())] = True
+        ranked.append((lesion.score, hit))
+    return Match(tuple(ranked), len(truth))
 
 
-def _area_under_precision(ranked: list[tuple[float, bool]], *, total: int) -> float:
+def average_precision(matches: Sequence[Match]) -> float:
+    """Area under the precision envelope, 0..1; nan where no film has such a box."""
+    total = sum(match.boxes for match in matches)
     if not total:
         return float("nan")
-    ranked.sort(key=lambda pair: -pair[0])
+    ranked = sorted((pair for match in matches for pair in match.ranked), key=lambda p: -p[0])
     hits = np.array([hit for _, hit in ranked], bool)
     if not hits.any():
         return 0.0
     precision = np.cumsum(hits) / np.arange(1, len(hits) + 1)
     envelope = np.maximum.accumulate(precision[::-1])[::-1]
     return float(envelope[hits].sum() / total)
+
+
+def match_all(
+    films: Sequence[BoxedFilm], lesions: Sequence[Sequence[Lesion]]
+) -> dict[str, list[Match]]:
+    """Matches of every label on every film."""
+    return {
+        label: [match_film(item, own, label) for item, own in zip(films, lesions, strict=True)]
+        for label in BOX_LABELS
+    }
+
+
+def mean_precision(matches: Mapping[str, Sequence[Match]], rows: np.ndarray) -> float:
+    """Mean of the labels' average precision over the films in rows."""
+    areas = [average_precision([own[row] for row in rows]) for own in matches.values()]
+    return float(np.nanmean(areas))
 
 
 def bootstrap_films(

@@ -29,6 +29,7 @@ from ml.training.loop import (
     seed_all,
     set_rate,
 )
+from ml.training.members import read_checkpoint
 
 STAGES = 6  # of MobileNetV2's seven; the last two layers hold half of its weights
 
@@ -167,6 +168,13 @@ def train(config: dict[str, Any], *, root: Path = SHARED, threads: int = 1) -> T
         assert isinstance(ema.network, GateNetwork)
         run.log(loss=loss, **val_figures(ema.network, val))
     return run
+
+
+def load_serving(checkpoint: Path) -> nn.Module:
+    """Give the network of an exported version."""
+    network = GateNetwork()
+    network.load_state_dict(read_checkpoint(checkpoint)["state"])
+    return network.eval()
 
 
 def main(name: str) -> None:

@@ -11,11 +11,21 @@ from typing import Any
 import numpy as np
 import torch
 
-from ml.bundle import Input
-from ml.gate import Entry, Gate
-from ml.training.data import load_pixels
+from ml.bundle import WEIGHTS, Bundle, OperatingPoint
+from ml.gate import KINDS, Entry, Gate
+from ml.training.data import SHARED, load_pixels
+from ml.training.export import Contract, Evidence, write_bundle
 from ml.training.gate import GateNetwork
 from ml.training.gate_films import GateFilm, crop_heavily, draw_blank, read_gate_films
+from ml.training.members import (
+    GUANGZHOU,
+    LICENCE,
+    NIH,
+    grey_input,
+    keep_checkpoint,
+    load_average,
+    round_weights,
+)
 from ml.training.proportions import clopper_pearson
 
 ACCEPTED = 0.997  # share of good val films that pass
@@ -41,7 +51,7 @@ def gate_of(network: GateNetwork, config: dict[str, Any], thresholds: dict[str, 
     """The serving stage around a torch network."""
     return Gate(
         TorchGraph(network),
-        expected=Input(size=config["size"], channels=1, mean=0.0, std=255.0),
+        expected=grey_input(config["size"]),
         preprocessing=config["preprocessing"],
         thresholds=thresholds,
     )
@@ -137,3 +147,40 @@ def _over_all(unfit: dict[str, Any]) -> dict[str, float | int]:
     passed = sum(part["read_as_it_is"] for part in unfit.values())
     passed += sum(p["corrected"] for k, p in unfit.items() if k not in ("turned", "inverted"))
     return clopper_pearson(total - passed, total)
+
+
+def export(
+    config: dict[str, Any], version: str, *, root: Path = SHARED, weights: Path = WEIGHTS
+) -> Bundle:
+    """Fit, measure and export the gate of a finished training."""
+    network = GateNetwork()
+    hours = load_average(network, config["name"])
+    round_weights(network)
+    thresholds = fit_thresholds(network, read_gate_films(root), config)
+    metrics = {**measure(network, root, config, thresholds), "training_hours": round(hours, 2)}
+    contract = Contract(
+        input=grey_input(config["size"]),
+        preprocessing=config["preprocessing"],
+        labels=("frontal",),
+        outputs=("kinds", "turns", "inverted"),
+        operating_points={"frontal": {"alert": OperatingPoint(thresholds["frontal"])}},
+        settings={"thresholds": thresholds, "kinds": list(KINDS)},
+    )
+    evidence = Evidence(
+        purpose="Lets frontal chest films through and refuses what the other networks must not "
+        "read; rights films that are turned by a quarter or inverted.",
+        training_data=f"Good films: {NIH}, {GUANGZHOU}, JSRT and Wingspan. Other pictures: bones, "
+        "knees, teeth, breasts, CT slices, lateral chests, photographs, documents, screenshots. "
+        "Turned, inverted, cropped and blank ones are made from the good ones.",
+        licence=LICENCE,
+        metrics=metrics,
+        limits=[
+            "In brackets: exact (Clopper-Pearson) intervals. Some kinds have few test pictures.",
+            "A film mirrored left to right is not noticed.",
+            "Right corrections of turned and inverted films count as refusals over all.",
+        ],
+    )
+    keep_checkpoint("gate", version, {"state": network.state_dict()})
+    return write_bundle(
+        "gate", version, network, contract=contract, evidence=evidence, weights=weights
+    )
