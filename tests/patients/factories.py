@@ -1,11 +1,15 @@
 """Patients and visits for tests, made by the services that the pages use."""
 
+from datetime import timedelta
 from itertools import count
 from typing import Any
+
+from django.utils import timezone
 
 from accounts.models import User
 from patients import services
 from patients.models import Patient, Visit
+from patients.summary import VISIT_SUMMARY, summarise_visits
 from tests.accounts.factories import make_nurse
 
 _numbers = count(1)
@@ -33,3 +37,15 @@ def make_visit(patient: Patient | None = None, *, by: User | None = None, **valu
 def close(visit: Visit, **values: Any) -> Visit:
     """Close a visit, by a nurse of their own."""
     return services.close_visit(visit=visit, by=make_nurse(), **values)
+
+
+def left_ago(visit: Visit, *, hours: float) -> Visit:
+    """Have the visit end some hours ago, after lasting one."""
+    closed = timezone.now() - timedelta(hours=hours)
+    Visit.objects.filter(pk=visit.pk).update(
+        closed_at=closed, opened_at=closed - timedelta(hours=1)
+    )
+    patient = Patient.objects.get(pk=visit.patient_id)
+    summarise_visits(patient)
+    patient.save(update_fields=VISIT_SUMMARY)
+    return Visit.objects.select_related("patient").get(pk=visit.pk)

@@ -8,8 +8,7 @@ from django.utils import timezone
 
 from audit.models import Entry
 from patients import selectors, services
-from patients.models import BreakGlass, Patient, Visit
-from patients.summary import VISIT_SUMMARY, summarise_visits
+from patients.models import BreakGlass
 from tests.accounts.factories import (
     make_administrator,
     make_integration,
@@ -18,22 +17,11 @@ from tests.accounts.factories import (
     make_radiographer,
     make_radiologist,
 )
-from tests.patients.factories import make_patient, make_visit
+from tests.patients.factories import left_ago, make_patient, make_visit
 from xraydx.errors import Forbidden, NotFound, UserError
 
 pytestmark = pytest.mark.django_db
 ER_ROLES = [make_physician, make_nurse, make_radiographer]
-
-
-def left_ago(visit: Visit, hours: float) -> None:
-    """Have the visit end some hours ago, after lasting one."""
-    closed = timezone.now() - timedelta(hours=hours)
-    Visit.objects.filter(pk=visit.pk).update(
-        closed_at=closed, opened_at=closed - timedelta(hours=1)
-    )
-    patient = Patient.objects.get(pk=visit.patient_id)
-    summarise_visits(patient)
-    patient.save(update_fields=VISIT_SUMMARY)
 
 
 @pytest.mark.parametrize("make", ER_ROLES)
@@ -52,20 +40,20 @@ def test_er_staff_do_not_see_a_patient_without_a_visit(make):
 @pytest.mark.parametrize(("hours", "seen"), [(71.9, True), (72.1, False)])
 def test_a_closed_visit_counts_for_72_hours(hours, seen):
     visit = make_visit()
-    left_ago(visit, hours)
+    left_ago(visit, hours=hours)
     assert selectors.visible_patients(make_nurse()).filter(pk=visit.patient_id).exists() is seen
 
 
 def test_the_window_is_a_setting(settings):
     settings.VISIBLE_HOURS = 1
     visit = make_visit()
-    left_ago(visit, 2)
+    left_ago(visit, hours=2)
     assert not selectors.visible_patients(make_nurse()).exists()
 
 
 def test_an_older_closed_visit_does_not_hide_a_newer_open_one():
     patient = make_patient()
-    left_ago(make_visit(patient), 500)
+    left_ago(make_visit(patient), hours=500)
     make_visit(patient)
     assert selectors.visible_patients(make_nurse()).get() == patient
 
@@ -79,7 +67,7 @@ def test_who_registered_a_patient_keeps_seeing_them():
 def test_who_attended_keeps_seeing_the_patient():
     physician = make_physician()
     visit = make_visit(attending=physician)
-    left_ago(visit, 1000)
+    left_ago(visit, hours=1000)
     assert selectors.patient_for(physician, visit.patient_id).pk == visit.patient_id
 
 

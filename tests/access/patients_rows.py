@@ -1,0 +1,153 @@
+"""Rows of the access matrix: patients and visits."""
+
+from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
+
+from accounts.models import User
+from patients import services
+from tests.access.matrix import ALL_ROLES, Call, Row, with_capability
+from tests.accounts.factories import make_administrator
+from tests.patients.factories import close, left_ago, make_patient, make_visit
+
+REGISTER = with_capability("register_patient")
+EDIT = with_capability("edit_patient")
+DELETE = with_capability("delete_patient")
+RESTORE = with_capability("restore_patient")
+ERASE = with_capability("erase_patient")
+BREAK_GLASS = with_capability("break_glass")
+REASONS = with_capability("list_break_glass")
+EVERYBODY = with_capability("view_every_patient")
+
+PATIENT = {"mrn": "NEW1", "family_name": "Vo", "given_name": "Linh", "sex": "F"}
+VISIT = {"triage_level": 3, "area": "A4", "chief_complaint": "Cough"}
+EDITED = {"version": 1}
+
+Build = Callable[[User | None], Call]
+
+
+def in_er(actor: User | None) -> Call:
+    return Call({"patient_id": make_visit().patient_id})
+
+
+def without_visit(actor: User | None) -> Call:
+    return Call({"patient_id": make_patient().pk})
+
+
+def long_gone(actor: User | None) -> Call:
+    return Call({"patient_id": left_ago(make_visit(), hours=73).patient_id})
+
+
+def just_gone(actor: User | None) -> Call:
+    return Call({"patient_id": left_ago(make_visit(), hours=71).patient_id})
+
+
+def attended(actor: User | None) -> Call:
+    patient = make_patient()
+    if actor is not None:
+        services.attend(actor, patient)
+    return Call({"patient_id": patient.pk})
+
+
+def unknown(actor: User | None) -> Call:
+    return Call({"patient_id": uuid4()})
+
+
+def deleted(actor: User | None) -> Call:
+    patient = make_visit().patient
+    services.delete_patient(patient=patient, by=make_administrator())
+    return Call({"patient_id": patient.pk})
+
+
+def open_visit(actor: User | None) -> Call:
+    return Call({"visit_id": make_visit().pk})
+
+
+def closed_visit(actor: User | None) -> Call:
+    return Call({"visit_id": close(make_visit()).pk})
+
+
+def hidden_visit(actor: User | None) -> Call:
+    return Call({"visit_id": left_ago(make_visit(), hours=73).pk})
+
+
+def unknown_visit(actor: User | None) -> Call:
+    return Call({"visit_id": uuid4()})
+
+
+def sending(data: dict[str, Any], build: Build = lambda actor: Call()) -> Build:
+    """Return the same call with a body."""
+    return lambda actor: Call(build(actor).kwargs, data)
+
+
+def shows(name: str, who: frozenset[Any] = ALL_ROLES, *, api: bool = False) -> list[Row]:
+    """Return the rows of a page that shows a patient, for every kind of patient."""
+    few = who & EVERYBODY
+    return [
+        Row(name, "get", who, in_er, "in the ER", api=api),
+        Row(name, "get", who, just_gone, "gone for 71 h", api=api),
+        Row(name, "get", who, attended, "attended", api=api),
+        Row(name, "get", few, without_visit, "never in the ER", refused=404, api=api),
+        Row(name, "get", few, long_gone, "gone for 73 h", refused=404, api=api),
+        Row(name, "get", (), deleted, "deleted", refused=404, api=api),
+        Row(name, "get", (), unknown, "unknown", refused=404, api=api),
+    ]
+
+
+def shows_visit(name: str, *, api: bool = False) -> list[Row]:
+    """Return the rows of a page that shows a visit."""
+    return [
+        Row(name, "get", ALL_ROLES, open_visit, "open", api=api),
+        Row(name, "get", ALL_ROLES, closed_visit, "closed", api=api),
+        Row(name, "get", EVERYBODY, hidden_visit, "gone for 73 h", refused=404, api=api),
+        Row(name, "get", (), unknown_visit, "unknown", refused=404, api=api),
+    ]
+
+
+PAGES = [
+    Row("patients:home", "get", ALL_ROLES),
+    Row("patients:list", "get", ALL_ROLES),
+    Row("patients:search", "post", ALL_ROLES, sending({"text": "vo"}), status=302),
+    Row("patients:sort", "post", ALL_ROLES, sending({"sort": "name"}), status=302),
+    Row("patients:register", "get", REGISTER),
+    Row("patients:register", "post", REGISTER, sending(PATIENT | VISIT), status=302),
+    Row("patients:deleted", "get", RESTORE),
+    Row("patients:reasons", "get", REASONS),
+    *shows("patients:detail"),
+    *shows("patients:history"),
+    Row("patients:edit", "get", EDIT, in_er),
+    Row("patients:edit", "post", EDIT, sending(PATIENT | EDITED, in_er), status=302),
+    Row("patients:edit", "get", (), deleted, "deleted", refused=404),
+    Row("patients:delete", "get", DELETE, in_er),
+    Row("patients:delete", "post", DELETE, in_er, status=302),
+    Row(
+        "patients:unlock",
+        "post",
+        BREAK_GLASS,
+        sending({"reason": "Came back"}, without_visit),
+        status=302,
+    ),
+    Row("patients:restore", "post", RESTORE, deleted, status=302),
+    Row("patients:erase", "get", ERASE, deleted),
+    Row("patients:erase", "post", ERASE, sending({"sure": "on"}, deleted), status=302),
+    Row("patients:visit_open", "get", REGISTER, in_er),
+    Row("patients:visit_open", "post", REGISTER, sending(VISIT, attended), status=302),
+    *shows_visit("patients:visit"),
+    Row("patients:visit_edit", "get", EDIT, open_visit),
+    Row("patients:visit_edit", "post", EDIT, sending(VISIT | EDITED, open_visit), status=302),
+    Row("patients:visit_close", "post", EDIT, open_visit, status=302),
+    Row("patients:visit_reopen", "post", EDIT, closed_visit, status=302),
+]
+API = [
+    Row("api_patients", "get", ALL_ROLES, api=True),
+    Row("api_patients", "post", REGISTER, sending(PATIENT), status=201, api=True),
+    Row("api_patient_search", "post", ALL_ROLES, sending({"name": "vo"}), api=True, scope="read"),
+    *shows("api_patient", api=True),
+    Row("api_patient", "patch", EDIT, sending({"sex": "O"}, in_er), api=True),
+    Row("api_patient", "delete", DELETE, in_er, status=204, api=True),
+    *shows("api_patient_visits", api=True),
+    Row("api_patient_visits", "post", REGISTER, sending(VISIT, in_er), status=201, api=True),
+    *shows_visit("api_visit", api=True),
+    Row("api_visit", "patch", EDIT, sending({"status": "closed"}, open_visit), api=True),
+]
+ROWS = PAGES + API
