@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
 from accounts.models import SignInCounter, User
-from accounts.permissions import Capability, require
+from accounts.permissions import for_administrators
 from audit.context import current
 from audit.services import record
 from xraydx.errors import UserError
@@ -77,10 +77,10 @@ def locked_until(user: User) -> datetime | None:
     )
 
 
+@for_administrators
 @transaction.atomic
 def lift_lock_out(*, user: User, by: User) -> None:
     """Let the account try again at once, from every address."""
-    require(by, Capability.manage_users)
     SignInCounter.objects.filter(account__in=_keys(user)).delete()
     record(actor=by, action="user.lift_lock_out", target=user)
 

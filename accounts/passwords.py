@@ -44,11 +44,13 @@ def common_passwords() -> frozenset[str]:
 def is_common(password: str) -> bool:
     """Tell whether a common password shows through digits, signs and look-alike letters."""
     plain = password.lower().strip()
+    if plain.isdigit() or len(set(plain)) < 5:
+        return True
     bare = EDGES.sub("", plain)
     forms = {plain, bare, plain.translate(DISGUISES), bare.translate(DISGUISES)}
     forms |= {EDGES.sub("", form) for form in forms}
     forms |= {_unrepeated(form) for form in forms}
-    return any(form in common_passwords() for form in forms if form) or len(set(plain)) < 5
+    return any(form in common_passwords() for form in forms if form)
 
 
 def is_breached(password: str, path: Path) -> bool:

@@ -15,6 +15,7 @@ from xraydx.errors import Forbidden
 
 P = ParamSpec("P")
 R = TypeVar("R", bound=HttpResponseBase)
+T = TypeVar("T")
 
 
 class Capability(StrEnum):
@@ -99,6 +100,21 @@ def require(
         actor=user, reason=Capability(capability).value, target=target, patient_id=patient_id
     )
     raise Forbidden("not_permitted")
+
+
+def for_administrators(service: Callable[P, T]) -> Callable[P, T]:
+    """Let only those who manage users call the service; by=None is the command line.
+
+    It stands outside of the service's transaction, so that a refusal stays on record.
+    """
+
+    @wraps(service)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> T:
+        if kwargs["by"] is not None:
+            require(kwargs["by"], Capability.manage_users)
+        return service(*args, **kwargs)
+
+    return guarded
 
 
 def require_capability(

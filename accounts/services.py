@@ -1,6 +1,6 @@
 """Every write to an account that is not part of signing in."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.contrib.auth import password_validation
 from django.core.exceptions import ValidationError
@@ -10,7 +10,7 @@ from django.utils import timezone
 from accounts import second_factor
 from accounts.models import ApiToken, User, new_session_salt
 from accounts.passwords import readable_secret
-from accounts.permissions import Capability, require
+from accounts.permissions import for_administrators
 from accounts.roles import Role
 from audit.services import record
 from xraydx.errors import Conflict, UserError
@@ -18,6 +18,7 @@ from xraydx.errors import Conflict, UserError
 ONE_TIME_PASSWORD_LASTS = timedelta(hours=72)
 
 
+@for_administrators
 def create_user(
     *, username: str, full_name: str, role: str, by: User | None
 ) -> tuple[User, str | None]:
@@ -26,8 +27,6 @@ def create_user(
     by: the administrator, None for the command line.
     raises: Conflict("username_taken").
     """
-    if by is not None:
-        require(by, Capability.manage_users)
     password = None if role == Role.INTEGRATION else readable_secret()
     try:
         with transaction.atomic():
@@ -45,6 +44,7 @@ def create_user(
     return user, password
 
 
+@for_administrators
 @transaction.atomic
 def edit_user(*, user: User, full_name: str, role: str, by: User) -> None:
     """Change name and role.
@@ -52,7 +52,6 @@ def edit_user(*, user: User, full_name: str, role: str, by: User) -> None:
     raises: Conflict("last_administrator") where nobody would be left to manage users,
     Conflict("role_needs_new_account") between a person and a program.
     """
-    require(by, Capability.manage_users)
     user = _locked(user)
     changed = [
         field
@@ -65,19 +64,24 @@ def edit_user(*, user: User, full_name: str, role: str, by: User) -> None:
         raise Conflict("role_needs_new_account", field="role")
     if user.role == Role.ADMINISTRATOR != role:
         _keep_an_administrator(user)
-    detail = {"fields": [*changed], "role_before": user.role, "role": role}
+    before = user.role
     user.full_name, user.role = full_name, role
     user.save(update_fields=["full_name", "role"])
-    record(actor=by, action="user.edit", target=user, detail=detail)
+    record(
+        actor=by,
+        action="user.edit",
+        target=user,
+        detail={"fields": [*changed], "role_before": before, "role": role},
+    )
 
 
+@for_administrators
 @transaction.atomic
 def deactivate_user(*, user: User, by: User) -> None:
     """Close the account: its sessions and tokens open nothing from now on.
 
     raises: Conflict("own_account"), Conflict("last_administrator").
     """
-    require(by, Capability.manage_users)
     if user.pk == by.pk:
         raise Conflict("own_account")
     user = _locked(user)
@@ -90,21 +94,21 @@ def deactivate_user(*, user: User, by: User) -> None:
     record(actor=by, action="user.deactivate", target=user)
 
 
+@for_administrators
 @transaction.atomic
 def activate_user(*, user: User, by: User) -> None:
     """Open a closed account again; its old tokens stay revoked."""
-    require(by, Capability.manage_users)
     User.objects.filter(pk=user.pk).update(is_active=True)
     record(actor=by, action="user.activate", target=user)
 
 
+@for_administrators
 @transaction.atomic
 def reset_password(*, user: User, by: User) -> str:
     """Replace the password by a one-time one, close all sessions and return it.
 
     raises: Conflict("program_has_no_password").
     """
-    require(by, Capability.manage_users)
     if user.role == Role.INTEGRATION:
         raise Conflict("program_has_no_password")
     password = readable_secret()
@@ -118,10 +122,10 @@ def reset_password(*, user: User, by: User) -> str:
     return password
 
 
+@for_administrators
 @transaction.atomic
 def reset_second_factor(*, user: User, by: User) -> None:
     """Remove the second factor of somebody who lost it."""
-    require(by, Capability.manage_users)
     second_factor.remove_second_factor(user=user, by=by)
 
 
@@ -165,7 +169,7 @@ def bootstrap_admin(*, username: str = "admin") -> str | None:
     return password
 
 
-def _one_time_until(password: str | None) -> object:
+def _one_time_until(password: str | None) -> datetime | None:
     """Return until when a one-time password opens the account."""
     return None if password is None else timezone.now() + ONE_TIME_PASSWORD_LASTS
 

@@ -115,14 +115,14 @@ def sign_out(request: HttpRequest) -> None:
     logout(request)
 
 
-@transaction.atomic
 def end_sessions(*, user: User, by: User) -> None:
     """Close every session of the account, on every machine: one's own, or as an administrator."""
     if by.pk != user.pk:
         require(by, Capability.manage_users)
-    user.session_salt = new_session_salt()
-    user.save(update_fields=["session_salt"])
-    record(actor=by, action="user.end_sessions", target=user)
+    with transaction.atomic():
+        user.session_salt = new_session_salt()
+        user.save(update_fields=["session_salt"])
+        record(actor=by, action="user.end_sessions", target=user)
 
 
 def _record_failure(username: str, reason: str) -> None:

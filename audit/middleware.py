@@ -22,7 +22,7 @@ class AuditContextMiddleware:
         context = AuditContext(
             via=API if request.path.startswith("/api/") else WEB,
             address=_address(request.META.get("REMOTE_ADDR", "")),
-            request_id=request.META.get("xraydx.request", ""),
+            request_id=getattr(request, "request_id", ""),
             deferred=[],
         )
         with bind(context):

@@ -59,10 +59,14 @@ def entries_for(
         entries = entries.filter(action=criteria.action)
     elif criteria.action:
         entries = entries.filter(action__startswith=f"{criteria.action}.")
-    exact = {"actor_id": criteria.actor_id, "patient_id": criteria.patient_id}
-    exact |= {"at__gte": criteria.since, "at__lt": criteria.until}
-    entries = entries.filter(**{key: value for key, value in exact.items() if value is not None})
-    return entries.filter(via=criteria.via) if criteria.via else entries
+    exact = {
+        "actor_id": criteria.actor_id,
+        "patient_id": criteria.patient_id,
+        "via": criteria.via or None,
+        "at__gte": criteria.since,
+        "at__lt": criteria.until,
+    }
+    return entries.filter(**{name: value for name, value in exact.items() if value is not None})
 
 
 def account_id(username: str) -> UUID:

@@ -9,6 +9,7 @@ from django.core.paginator import Paginator
 from django.forms import Form
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
@@ -24,7 +25,7 @@ from xraydx.errors import UserError
 PAGE_SIZE = 50
 
 # What one button does, and what is said afterwards.
-ACTIONS: dict[str, tuple[Callable[..., object], str]] = {
+ACTIONS: dict[str, tuple[Callable[..., object], str | Promise]] = {
     "activate": (services.activate_user, gettext_lazy("The account is active.")),
     "deactivate": (services.deactivate_user, gettext_lazy("The account is deactivated.")),
     "lift-lock-out": (lockout.lift_lock_out, gettext_lazy("Signing in waits no longer.")),
@@ -104,7 +105,7 @@ def user_action(request: HttpRequest, user_id: UUID, action: str) -> HttpRespons
     except UserError as error:
         form = Form({})
         return _user_page(request, account, problem=form, status=show_error(form, error))
-    messages.success(request, said)
+    messages.success(request, str(said))
     return redirect("accounts:user", user_id=user_id)
 
 
