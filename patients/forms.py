@@ -149,7 +149,7 @@ class VisitForm(forms.Form):
         validators=[check_some_lines],
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
-    attending = forms.ModelChoiceField[User](
+    attending = forms.ModelChoiceField(  # type: ignore[type-arg,var-annotated]
         label=_("Attending"), required=False, queryset=User.objects.none(), empty_label="—"
     )
 
