@@ -1,0 +1,124 @@
+"""Accounts as people use them: a new colleague's first day, and the office behind it."""
+
+import os
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django_otp.oath import TOTP
+from django_otp.plugins.otp_totp.models import TOTPDevice
+from playwright.sync_api import Browser, Page, expect
+
+from accounts.models import User
+from tests.accounts.factories import PASSWORD, make_administrator, make_nurse, make_token
+from tests.browser.conftest import PHONE, WORKSTATION
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+
+def picture(page: Page, name: str) -> None:
+    """Keep pictures of the page where XRAYDX_PICTURES says so, for people to look at."""
+    folder = os.environ.get("XRAYDX_PICTURES")
+    if not folder:
+        return
+    for size in (WORKSTATION, PHONE):
+        page.set_viewport_size(size)  # type: ignore[arg-type]
+        page.screenshot(path=Path(folder) / f"{name}-{size['width']}.png", full_page=True)
+    page.set_viewport_size(WORKSTATION)  # type: ignore[arg-type]
+
+
+def sign_in(page: Page, username: str, password: str, path: str = "/profile/") -> None:
+    page.goto(path)
+    page.get_by_label("User name").fill(username)
+    page.get_by_label("Password").fill(password)
+    page.get_by_role("button", name="Sign in").click()
+
+
+def app_code(user: User) -> str:
+    """Return the code that the account's app shows in the next step, which counts as well."""
+    device = TOTPDevice.objects.get(user=user)
+    totp = TOTP(device.bin_key, device.step, device.t0, device.digits)
+    totp.time = time.time() + (30 if device.last_t >= totp.t() else 0)
+    return f"{totp.token():06d}"
+
+
+def test_an_administrator_makes_an_account_and_its_holder_moves_in(
+    page: Page, chromium: Browser, live_server: Any
+) -> None:
+    make_administrator(username="office", full_name="Office")
+    page.goto("/users/")
+    picture(page, "sign-in")
+    sign_in(page, "office", PASSWORD, "/users/")
+    expect(page).to_have_url(re.compile("/users/$"))
+    page.get_by_role("link", name="New user").click()
+    picture(page, "user-new")
+    page.get_by_label("User name").fill("ara.kim")
+    page.get_by_label("Full name").fill("Ara Kim")
+    page.get_by_label("Role").select_option("physician")
+    page.get_by_role("button", name="Make the account").click()
+    password = page.locator(".secret").inner_text()
+    picture(page, "user-one-time-password")
+
+    context = chromium.new_context(base_url=live_server.url, viewport=WORKSTATION)
+    hers = context.new_page()
+    sign_in(hers, "ara.kim", password)
+    expect(hers.get_by_role("heading", name="Change password")).to_be_visible()
+    hers.get_by_label("Current password").fill(password)
+    hers.get_by_label("New password", exact=True).fill("short")
+    hers.get_by_label("New password again").fill("short")
+    hers.get_by_role("button", name="Change password").click()
+    expect(hers.get_by_role("alert")).to_contain_text("too easy to guess")
+    picture(hers, "password-weak")
+    hers.get_by_label("Current password").fill(password)
+    for label in ("New password", "New password again"):
+        hers.get_by_label(label, exact=True).fill("quartz-lamp-river-9")
+    hers.get_by_role("button", name="Change password").click()
+    expect(hers.get_by_role("heading", name="Profile and security")).to_be_visible()
+
+    hers.get_by_role("link", name="Set up").click()
+    expect(hers.locator(".qr svg")).to_be_visible()
+    picture(hers, "second-factor")
+    user = User.objects.get(username="ara.kim")
+    hers.get_by_label("Code").fill(app_code(user))
+    hers.get_by_role("button", name="Switch on").click()
+    expect(hers.locator(".codes li")).to_have_count(10)
+    picture(hers, "recovery-codes")
+    recovery = hers.locator(".codes li").first.inner_text()
+    hers.get_by_role("link", name="I have kept them").click()
+    picture(hers, "profile")
+
+    hers.get_by_role("button", name="Sign out everywhere").click()
+    sign_in(hers, "ara.kim", "quartz-lamp-river-9")
+    picture(hers, "sign-in-code")
+    hers.get_by_label("Code").fill(recovery)
+    hers.get_by_role("button", name="Go on").click()
+    expect(hers.get_by_role("heading", name="Profile and security")).to_be_visible()
+    context.close()
+
+
+def test_the_office_lifts_a_lock_out_and_revokes_a_token(page: Page) -> None:
+    make_administrator(username="office", full_name="Office")
+    nurse = make_nurse(username="lee.jun", full_name="Lee Jun")
+    make_token(nurse)
+    for _ in range(7):
+        sign_in(page, "lee.jun", "wrong")
+    expect(page.get_by_role("alert")).to_contain_text("Too many failed attempts")
+    picture(page, "sign-in-delayed")
+    sign_in(page, "office", PASSWORD, f"/users/{nurse.pk}/")
+    picture(page, "user")
+    page.get_by_role("button", name="Revoke").click()
+    expect(page.get_by_text("The token is revoked.")).to_be_visible()
+    page.goto("/users/")
+    picture(page, "users")
+    page.goto("/audit/")
+    expect(page.get_by_text("sign_in.failed").first).to_be_visible()
+    picture(page, "audit")
+    page.get_by_label("User name").fill("office")
+    page.get_by_role("button", name="Show", exact=True).click()
+    expect(page).to_have_url(re.compile("/audit/$"))
+    expect(page.get_by_text("sign_in.failed")).to_have_count(0)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Export as CSV").click()
+    assert "sign_in.succeed" in Path(download.value.path()).read_text()
