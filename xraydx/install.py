@@ -65,28 +65,29 @@ def steps(lock, requirements):
 def choose_python():
     """The first Python of a fitting version; asks for redis-server on newer ones."""
     names = [os.environ.get("PYTHON", ""), sys.executable, "python3.12", "python3.11", "python3"]
-    found = []
+    found, newer = [], None
     for name in names:
         path = shutil.which(name) if name else None
         version = version_of(path) if path else None
         if version is None:
             continue
-        found.append("%s is %d.%d" % (name, version[0], version[1]))
+        found.append("%s is %d.%d" % (name, *version))
         if OLDEST <= version <= NEWEST:
             return path
-    newer = sys.version_info[:2] > NEWEST and not os.environ.get("PYTHON")
-    if newer and (shutil.which("redis-server") or shutil.which("valkey-server")):
-        return sys.executable
-    if newer:
+        if version > NEWEST:
+            newer = newer or path
+    if newer is None:
         stop(
-            "This is Python %d.%d, for which no Redis comes as a wheel. Install redis-server or "
-            "valkey-server\n  7 or later (Debian: apt-get install redis-server), or Python 3.11 "
-            "or 3.12." % sys.version_info[:2]
+            "xraydx needs Python 3.11 or 3.12 (%s).\n  Install one, or name it: "
+            "make PYTHON=/path/to/python3.12 run" % "; ".join(sorted(set(found)))
         )
-    stop(
-        "xraydx needs Python 3.11 or 3.12 (%s).\n  Install one, or name it: make PYTHON=/path/to/"
-        "python3.12 run" % "; ".join(found)
-    )
+    if not (shutil.which("redis-server") or shutil.which("valkey-server")):
+        stop(
+            "This Python is newer than 3.12 (%s), and no Redis comes as a wheel for it.\n"
+            "  Install redis-server or valkey-server 7 or later (Debian: apt-get install "
+            "redis-server),\n  or Python 3.11 or 3.12." % newer
+        )
+    return newer
 
 
 def version_of(path):
