@@ -7,7 +7,7 @@ from audit import views
 app_name = "audit"
 
 urlpatterns = [
-    path("audit/", views.entry_list, name="list"),
-    path("audit/filter/", views.entry_filter, name="filter"),
-    path("audit/export/", views.entry_export, name="export"),
+    path("", views.entry_list, name="list"),
+    path("filter/", views.entry_filter, name="filter"),
+    path("export/", views.entry_export, name="export"),
 ]

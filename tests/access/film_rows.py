@@ -1,16 +1,13 @@
 """Rows of the access matrix: the pages of films."""
 
-from datetime import timedelta
-
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.utils import timezone
 
 from accounts.models import User
 from diagnosis.models import Analysis, Film
 from patients.models import Visit
 from tests.access.matrix import ALL_ROLES, Call, Row, with_capability
 from tests.diagnosis.factories import draw_png, make_analysis, make_film, make_result
-from tests.patients.factories import close, make_visit
+from tests.patients.factories import left_ago, make_visit
 
 # Whoever may see every patient sees those who left long ago, too.
 SEE_ALL = with_capability("view_every_patient")
@@ -23,12 +20,8 @@ CANCEL = with_capability("cancel_analysis")
 
 
 def left_long_ago() -> Visit:
-    """A visit that was closed a year ago, of a patient whom nobody here attended."""
-    long_ago = timezone.now() - timedelta(days=366)
-    visit = make_visit()
-    Visit.objects.filter(id=visit.id).update(opened_at=long_ago)
-    visit.refresh_from_db()
-    return close(visit, closed_at=long_ago + timedelta(hours=2))
+    """A visit that ended a year ago, of a patient whom nobody here attended."""
+    return left_ago(make_visit(), hours=24 * 366)
 
 
 def _film_call(film: Film, data: object = None) -> Call:
