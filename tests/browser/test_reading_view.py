@@ -151,7 +151,7 @@ def test_two_keys_agree_and_sign(page: Page, signed_in: SignIn) -> None:
     analysis = open_result(page, signed_in, physician)
     page.keyboard.press("g")
     page.keyboard.press("Enter")
-    expect(page.locator(".own")).to_contain_text("Agree")
+    expect(page.locator(".own-signed")).to_contain_text("Agree")
     expect(page.locator(".own")).to_contain_text(str(physician))
     reading = Reading.objects.get(analysis=analysis)
     assert (reading.verdict, reading.signed_by) == ("agree", physician)
