@@ -108,20 +108,18 @@ class RegisterForm(PatientForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["family_name"].required = False
+        name = self.fields["family_name"]
+        name.required = "unidentified" not in self.data
+        name.error_messages["required"] = _(
+            "Give a name, or tick that the patient is unidentified."
+        )
         self.fields["mrn"].widget.attrs["data-autofocus"] = True
 
     def clean(self) -> dict[str, Any]:
-        """Let nobody be registered without a name who is not said to be unidentified."""
+        """Give the unidentified something that lists can show."""
         values = super().clean() or {}
-        unidentified = values.pop("unidentified", False)
-        if not values.get("family_name") and "family_name" not in self.errors:
-            if unidentified:
-                values["family_name"] = str(UNIDENTIFIED)
-            else:
-                self.add_error(
-                    "family_name", _("Give a name, or tick that the patient is unidentified.")
-                )
+        if values.pop("unidentified", False) and not values.get("family_name"):
+            values["family_name"] = str(UNIDENTIFIED)
         return values
 
 
