@@ -2,7 +2,7 @@
 
 import re
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from django.conf import settings
@@ -19,6 +19,7 @@ from rest_framework.response import Response
 from rest_framework.reverse import reverse
 from rest_framework.views import APIView
 
+from accounts.models import User
 from patients.selectors import visit_for
 from xraydx.errors import UserError
 
@@ -38,6 +39,11 @@ IDEMPOTENCY_KEY = OpenApiParameter(
     OpenApiParameter.HEADER,
     description="Sent again with the same key, the same upload is answered, not repeated.",
 )
+
+
+def user_of(request: Request) -> User:
+    """Whoever holds the token: HasScope lets nobody else in."""
+    return cast(User, request.user)
 
 
 class FilmPages(CursorPagination):
@@ -93,7 +99,7 @@ class VisitFilmsView(APIView):
     @extend_schema(responses=FilmSerializer(many=True), operation_id="films_list")
     def get(self, request: Request, visit_id: UUID) -> Response:
         """List the films of the visit, newest first."""
-        visit = visit_for(request.user, visit_id)
+        visit = visit_for(user_of(request), visit_id)
         return _page(FilmPages(), selectors.films_in_visit(visit), FilmSerializer, request, self)
 
     @extend_schema(
@@ -104,7 +110,7 @@ class VisitFilmsView(APIView):
     )
     def post(self, request: Request, visit_id: UUID) -> Response:
         """File a film under the visit and have it read."""
-        visit = visit_for(request.user, visit_id)
+        visit = visit_for(user_of(request), visit_id)
         quota = QuotaHandler()
         request._request.upload_handlers.insert(0, quota)
         file = request.FILES.get("file")
@@ -112,12 +118,12 @@ class VisitFilmsView(APIView):
             raise UserError("too_large", field="file")
         if file is None:
             raise UserError("file_missing", field="file")
-        confirmed = request.data.get("confirm_patient", request.query_params.get("confirm_patient"))
+        asked = {**request.query_params.dict(), **request.POST.dict()}
         added = services.add_film(
             visit=visit,
             file=file,
-            by=request.user,
-            confirm_patient=str(confirmed).lower() in {"true", "1"},
+            by=user_of(request),
+            confirm_patient=asked.get("confirm_patient", "").lower() in {"true", "1"},
             idempotency_key=request.headers.get("Idempotency-Key"),
         )
         return _awaited(request, added.analysis)
@@ -129,13 +135,15 @@ class FilmView(APIView):
     @extend_schema(responses=FilmSerializer, operation_id="films_retrieve")
     def get(self, request: Request, film_id: UUID) -> Response:
         """Say what is known of the film."""
-        film = services.view_film(film_id=film_id, by=request.user)
+        film = services.view_film(film_id=film_id, by=user_of(request))
         return Response(FilmSerializer(film, context={"request": request}).data)
 
     @extend_schema(responses={204: None}, operation_id="films_delete")
     def delete(self, request: Request, film_id: UUID) -> Response:
         """Take the film out of the history."""
-        services.delete_film(film=selectors.film_for(request.user, film_id), by=request.user)
+        services.delete_film(
+            film=selectors.film_for(user_of(request), film_id), by=user_of(request)
+        )
         return Response(status=204)
 
 
@@ -150,8 +158,8 @@ class FilmAnalysesView(APIView):
     )
     def post(self, request: Request, film_id: UUID) -> Response:
         """Have the film read by the present release; one that waits or runs is answered (200)."""
-        film = selectors.film_for(request.user, film_id)
-        analysis, created = services.request_analysis(film=film, by=request.user)
+        film = selectors.film_for(user_of(request), film_id)
+        analysis, created = services.request_analysis(film=film, by=user_of(request))
         response = _awaited(request, analysis)
         response.status_code = 201 if created else 200
         return response
@@ -165,13 +173,13 @@ class FilmMoveView(APIView):
     @extend_schema(request=MoveForm, responses=FilmSerializer, operation_id="films_move")
     def post(self, request: Request, film_id: UUID) -> Response:
         """Move the film to another visit, of the same or another patient."""
-        film = selectors.film_for(request.user, film_id)
+        film = selectors.film_for(user_of(request), film_id)
         form = MoveForm(data=request.data)
         form.is_valid(raise_exception=True)
-        visit = visit_for(request.user, form.validated_data["visit"])
+        visit = visit_for(user_of(request), form.validated_data["visit"])
         reason = form.validated_data["reason"]
-        services.move_film(film=film, visit=visit, reason=reason, by=request.user)
-        moved = selectors.film_for(request.user, film_id)
+        services.move_film(film=film, visit=visit, reason=reason, by=user_of(request))
+        moved = selectors.film_for(user_of(request), film_id)
         return Response(FilmSerializer(moved, context={"request": request}).data)
 
 
@@ -191,7 +199,7 @@ class AnalysesView(APIView):
     def get(self, request: Request) -> Response:
         """List analyses by status and by when they last changed."""
         found = selectors.analyses_for(
-            request.user,
+            user_of(request),
             status=request.query_params.get("status"),
             since=_since(request.query_params.get("since")),
         )
@@ -206,9 +214,9 @@ class AnalysisView(APIView):
     )
     def get(self, request: Request, analysis_id: UUID) -> Response:
         """Say how the reading stands and what it found; Prefer: wait=N waits for the end."""
-        analysis = selectors.analysis_for(request.user, analysis_id)
+        analysis = selectors.analysis_for(user_of(request), analysis_id)
         selectors.wait_until_final(analysis.id, _wait_s(request) or 0)
-        analysis = services.view_analysis(analysis_id=analysis_id, by=request.user)
+        analysis = services.view_analysis(analysis_id=analysis_id, by=user_of(request))
         return Response(AnalysisSerializer(analysis, context={"request": request}).data)
 
 
@@ -218,9 +226,9 @@ class AnalysisCancelView(APIView):
     @extend_schema(request=None, responses=AnalysisSerializer, operation_id="analyses_cancel")
     def post(self, request: Request, analysis_id: UUID) -> Response:
         """Stop the analysis while it waits or runs."""
-        analysis = selectors.analysis_for(request.user, analysis_id)
-        services.cancel_analysis(analysis=analysis, by=request.user)
-        analysis = selectors.analysis_for(request.user, analysis_id)
+        analysis = selectors.analysis_for(user_of(request), analysis_id)
+        services.cancel_analysis(analysis=analysis, by=user_of(request))
+        analysis = selectors.analysis_for(user_of(request), analysis_id)
         return Response(AnalysisSerializer(analysis, context={"request": request}).data)
 
 
@@ -233,7 +241,7 @@ class ImageView(APIView):
     )
     def get(self, request: Request, analysis_id: UUID, name: str) -> FileResponse:
         """Send the PNG."""
-        picture = services.view_image(analysis_id=analysis_id, name=name, by=request.user)
+        picture = services.view_image(analysis_id=analysis_id, name=name, by=user_of(request))
         response = FileResponse(picture, content_type="image/png", filename=f"{name}.png")
         response["Cache-Control"] = "private, no-store"
         return response
@@ -243,7 +251,7 @@ def _awaited(request: Request, analysis: Analysis) -> Response:
     """The analysis, once it is final where the caller prefers to wait; else as it stands."""
     wait_s = _wait_s(request)
     final = wait_s is not None and selectors.wait_until_final(analysis.id, wait_s)
-    analysis = selectors.analysis_for(request.user, analysis.id)
+    analysis = selectors.analysis_for(user_of(request), analysis.id)
     headers = {"Location": reverse("diagnosis_api:analysis", [analysis.id], request=request)}
     if wait_s is not None:
         headers["Preference-Applied"] = f"wait={wait_s}"
@@ -272,7 +280,7 @@ def _since(text: str | None) -> datetime | None:
 def _page(
     pages: CursorPagination, found: Any, serializer: Any, request: Request, view: APIView
 ) -> Response:
-    rows = pages.paginate_queryset(found, request, view=view)
+    rows: Any = pages.paginate_queryset(found, request, view=view)
     return pages.get_paginated_response(
         serializer(rows, many=True, context={"request": request}).data
     )

@@ -21,7 +21,7 @@ class RankedFinding(serializers.Serializer[Any]):
 class LesionBox(serializers.Serializer[Any]):
     """A box on the film as displayed upright; corners are fractions of its width and height."""
 
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]
     score = serializers.FloatField()
     box = serializers.ListField(child=serializers.FloatField(), min_length=4, max_length=4)
     shown = serializers.BooleanField()

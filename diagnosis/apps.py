@@ -11,6 +11,6 @@ class DiagnosisConfig(AppConfig):
     def ready(self) -> None:
         from patients import hooks
 
-        from . import services
+        from . import checks, services  # noqa: F401
 
         hooks.before_erase.append(services.erase_films_of)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, register
+from django.core.checks import CheckMessage, Error, Warning, register
 
 from ml.refusal import DECODE_CODES, GATE_CODES
 from xraydx.errors import UserError
@@ -20,10 +20,10 @@ def check_release(app_configs: Any, **_kwargs: Any) -> Sequence[CheckMessage]:
     except UserError:
         wanted = settings.RELEASE or "any"
         return [
-            Error(
+            Warning(
                 f"No release of the networks can be found (wanted: {wanted}).",
                 hint="Unset XRAYDX_RELEASE, or restore the folder ml/weights.",
-                id="diagnosis.E001",
+                id="diagnosis.W001",
             )
         ]
     return []
@@ -37,7 +37,7 @@ def check_words(app_configs: Any, **_kwargs: Any) -> Sequence[CheckMessage]:
         Error(
             f"The refusal {code} has no words.",
             hint="Add it to diagnosis/messages.py.",
-            id="diagnosis.E002",
+            id="diagnosis.E001",
         )
         for code in sorted(silent)
     ]

@@ -21,15 +21,15 @@ from .models import Film
 CHUNK_BYTES = 1024 * 1024
 
 
-class FilmMissing(Exception):
+class FilmMissing(Exception):  # noqa: N818 - a term, not a fault
     """The storage has no bytes under the film's sha256."""
 
 
-class StorageUnavailable(Exception):
+class StorageUnavailable(Exception):  # noqa: N818 - a term, not a fault
     """The storage does not answer or does not take what is given; the same may work later."""
 
 
-class FilmDamaged(Exception):
+class FilmDamaged(Exception):  # noqa: N818 - a term, not a fault
     """The stored bytes no longer have the film's sha256."""
 
 

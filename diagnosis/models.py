@@ -11,6 +11,10 @@ from django.utils.translation import gettext_lazy as _
 
 from .states import ACTIVE, FINAL, Status
 
+# A worker beats every 3 s; one that missed four beats is taken for dead.
+HEARTBEAT_S = 3
+WORKER_DEAD_S = 15
+
 
 class Study(models.Model):
     """The films of one examination within a visit (a DICOM study; one unnamed study otherwise)."""

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 
+from ml.bundle import ReleaseError
 from ml.imaging.decode import decode
+from ml.imaging.decode import warm_up as warm_up_decoder
 from ml.refusal import Refusal
 from xraydx.errors import UserError
 
@@ -36,7 +38,7 @@ _loading = threading.Lock()
 _loaded: "Reader | None" = None
 
 
-class ReleaseUnavailable(Exception):
+class ReleaseUnavailable(Exception):  # noqa: N818 - a term, not a fault
     """The release that films are to be read with cannot be loaded."""
 
 
@@ -49,7 +51,10 @@ def warm_up() -> str:
         release = selectors.current_release()
     except UserError as error:
         raise ReleaseUnavailable(error.code) from error
-    return reader_for(release).release.name
+    warm_up_decoder()
+    reader = reader_for(release)
+    reader.warm_up()
+    return reader.release.name
 
 
 def reader_for(release: str) -> "Reader":
@@ -59,7 +64,6 @@ def reader_for(release: str) -> "Reader":
     """
     global _loaded
     # Late, because the engine has no place in processes that read no film.
-    from ml.bundle import ReleaseError
     from ml.read import load_reader
 
     with _loading:

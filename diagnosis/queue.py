@@ -16,7 +16,7 @@ from django.db.models import Case, Exists, F, OuterRef, PositiveSmallIntegerFiel
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Now
 
-from .models import Analysis, Finding, Lesion, WorkerHeartbeat
+from .models import WORKER_DEAD_S, Analysis, Finding, Lesion, WorkerHeartbeat
 from .states import ACTIVE, Event, Status, origins, target
 
 MAX_ATTEMPTS = 3
@@ -24,14 +24,11 @@ MAX_ATTEMPTS = 3
 MAX_RELEASED = 10
 # After this wait a film counts as the most urgent: old ones do not starve behind new ones.
 MAX_WAIT_S = 900
-# A worker beats every 3 s; one that missed four beats is taken for dead.
-HEARTBEAT_S = 3
-WORKER_DEAD_S = 15
 # Waits before the second and the third attempt after a fault that passes.
 BACK_OFF_S = (1, 5, 15)
 
 
-class LeaseLost(Exception):
+class LeaseLost(Exception):  # noqa: N818 - a term, not a fault
     """The claim no longer holds: cancelled, reaped, or taken by another attempt."""
 
 

@@ -9,12 +9,12 @@ from django.db.models import Prefetch, QuerySet
 from django.db.models.functions import Now
 
 from accounts.models import User
+from ml import bundle
 from patients.models import Patient, Visit
 from patients.selectors import visible_patients
 from xraydx.errors import NotFound, UserError
 
-from .models import Analysis, Film, Finding, Reading, WorkerHeartbeat
-from .queue import WORKER_DEAD_S
+from .models import WORKER_DEAD_S, Analysis, Film, Finding, Reading, WorkerHeartbeat
 from .states import FINAL, Status
 
 # Shown before all others when they are above their operating points.
@@ -53,7 +53,7 @@ def history_for(user: User, patient: Patient) -> QuerySet[Film]:
         films_of(user)
         .filter(patient=patient)
         .select_related("visit", "uploaded_by")
-        .prefetch_related(_analyses_newest_first(), "moves")
+        .prefetch_related(_analyses_newest_first(), "moves__moved_by")
         .order_by("-uploaded_at", "id")
     )
 
@@ -133,8 +133,6 @@ def live_workers() -> QuerySet[WorkerHeartbeat]:
 
 def current_release() -> str:
     """The name of the release that new analyses are read with. raises: UserError("no_release")"""
-    from ml import bundle
-
     try:
         return bundle.current_release(settings.RELEASE or None)
     except bundle.ReleaseError as error:

@@ -12,25 +12,28 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from celery import shared_task, signals
+from celery import current_app, shared_task, signals
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, close_old_connections, connection
 from django.db.models import Q
+from kombu import Exchange
 from kombu.exceptions import OperationalError
 
 from . import pipeline, queue
-from .models import WorkerHeartbeat
+from .models import HEARTBEAT_S, WorkerHeartbeat
 from .queue import Claim
 
 log = logging.getLogger(__name__)
 
+# Every worker hears every bell, so that a busy one swallows none.
+BELLS = Exchange("bells", type="fanout")
 POLL_S = 5.0
 URGENT_TRIAGE = 2
 BELL_EXPIRES_S = 60
 # A broker that did not take a bell is not asked again for so long.
 BROKER_REST_S = 5.0
 RELEASE_RETRY_S = 15.0
-STOP_WAIT_S = 8.0
+STOP_WAIT_S = 4.0
 LAST_WRITE_S = 3.0
 EXIT_TIME_LIMIT = 75
 EXIT_THREAD_DIED = 70
@@ -52,10 +55,17 @@ def ring_bell() -> None:
     if time.monotonic() < _broker_rests_until:
         return
     try:
-        ring.apply_async(retry=False)
+        _send_bell()
     except (OperationalError, OSError) as error:
         _broker_rests_until = time.monotonic() + BROKER_REST_S
         log.warning("bell not rung: %s", type(error).__name__)
+
+
+def _send_bell() -> None:
+    # A fresh connection each time: one that has outlived a restart of Redis has forgotten that
+    # the exchange is a fanout, and drops every bell without an error.
+    with current_app.connection_for_write() as broker, broker.Producer() as sender:
+        ring.apply_async(producer=sender, retry=False, declare=[BELLS], routing_key=BELLS.name)
 
 
 @dataclass(frozen=True)
@@ -73,14 +83,14 @@ class Worker:
         self,
         name: str,
         *,
-        read: Callable[[Claim], object] = pipeline.run,
-        prepare: Callable[[], object] = pipeline.warm_up,
+        read: Callable[[Claim], object] | None = None,
+        prepare: Callable[[], object] | None = None,
         max_triage: int = 5,
         hard_limit_s: float | None = None,
     ) -> None:
         self.name = name
-        self._read = read
-        self._prepare = prepare
+        self._read = read or pipeline.run
+        self._prepare = prepare or pipeline.warm_up
         self._max_triage = max_triage
         self._hard_limit_s = hard_limit_s or settings.ANALYSIS_HARD_SECONDS
         self._bell = threading.Event()
@@ -154,7 +164,7 @@ class Worker:
     def _beat(self) -> None:
         while not self._stopping.is_set():
             _survive_database(self._beat_once)
-            self._stopping.wait(queue.HEARTBEAT_S)
+            self._stopping.wait(HEARTBEAT_S)
         connection.close()
 
     def _beat_once(self) -> None:
@@ -172,8 +182,11 @@ class Worker:
     def _end_process(self, claim: Claim) -> None:
         """Count the attempt as failed and leave; whoever supervises starts a fresh process."""
         log.error("analysis %s: over the time limit, worker %s ends", claim.analysis_id, self.name)
-        threading.Timer(LAST_WRITE_S, os._exit, [EXIT_TIME_LIMIT]).start()
+        latest = threading.Timer(LAST_WRITE_S, os._exit, [EXIT_TIME_LIMIT])
+        latest.daemon = True
+        latest.start()
         _survive_database(lambda: queue.retry(claim, reason="time_limit"))
+        connection.close()
         os._exit(EXIT_TIME_LIMIT)
 
 

@@ -8,6 +8,8 @@ from diagnosis import queue, tasks
 
 
 class Command(BaseCommand):
+    # A fault in a page must not keep the queue from moving.
+    requires_system_checks = []
     help = "Give the films of a worker that died back to the queue, at once."
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import DatabaseError, InterfaceError, close_old_connections, connection
 
+from accounts import services as accounts
 from diagnosis import queue, services, tasks
 
 log = logging.getLogger("diagnosis.clock")
@@ -17,6 +18,8 @@ TICKS_BETWEEN_SWEEPS = 1800
 
 
 class Command(BaseCommand):
+    # A fault in a page must not keep the queue from moving.
+    requires_system_checks = []
     help = "Watch the queue: give films of dead workers to others, until stopped."
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -46,6 +49,7 @@ def tick(*, sweep: bool) -> int:
         log.warning("reaped %d analyses", moved)
         tasks.ring_bell()
     if sweep:
+        accounts.tidy()
         services.forget_old_keys()
         queue.forget_old_workers()
     return moved
