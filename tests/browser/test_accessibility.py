@@ -22,6 +22,8 @@ pytestmark = [
     pytest.mark.usefixtures("release"),
 ]
 SignIn = Callable[[User], None]
+# A picture, and a part of a page.
+NO_PAGES = {"diagnosis:image", "diagnosis:analysis_status"}
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 
 
@@ -30,7 +32,11 @@ def page_rows() -> list[Row]:
     rows = {
         row.name: row
         for row in reversed(all_rows())
-        if not row.api and row.method.lower() == "get" and row.open_to and row.status == 200
+        if row.name not in NO_PAGES
+        and not row.api
+        and row.method.lower() == "get"
+        and row.open_to
+        and row.status == 200
     }
     return [rows[name] for name in sorted(rows)]
 
@@ -55,10 +61,7 @@ def test_axe_finds_nothing(page: Page, signed_in: SignIn, row: Row) -> None:
     actor = make_user(role_for(row))
     needs = row.build(actor)
     signed_in(actor)
-    answer = page.goto(row.address(needs))
-    assert answer
-    if "html" not in answer.headers["content-type"] or row.name == "diagnosis:analysis_status":
-        pytest.skip("no page")
+    page.goto(row.address(needs))
     assert violations(page) == []
     assert page.locator("h1").count() == 1
     inline = "style, [style], script:not([src]), [onclick], [onload], [onchange], [onsubmit]"
