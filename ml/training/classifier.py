@@ -1,6 +1,6 @@
 """Trains the classifier: one network, 13 diseases, hernia, and whether the film is abnormal at all.
 
-Read from top to bottom: config, targets, films in a batch, network, loop. Resumes from the last
+Read from top to bottom: config, targets, network, loop. Resumes from the last
 checkpoint under var/checkpoints; what is evaluated and exported is the moving average of weights.
 """
 
@@ -11,7 +11,6 @@ import math
 import time
 import tomllib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +26,7 @@ torchvision_shim.install()
 import timm  # noqa: E402  (timm imports torchvision)
 from safetensors.torch import load_file  # noqa: E402
 
+from ml.training.batches import FilmList, augment, draw_batch  # noqa: E402
 from ml.training.data import Film, cache_prepared, read_layout, read_soft_labels  # noqa: E402
 from ml.training.depthwise import speed_up_depthwise  # noqa: E402
 from ml.training.metrics import mean_auc  # noqa: E402
@@ -78,73 +78,6 @@ def targets_of(
             column = CLASSIFIER_LABELS.index(name)
             targets[row, column] += soft_share * (probability - targets[row, column])
     return targets
-
-
-# --- films in a batch ------------------------------------------------------------------------
-
-
-@dataclass
-class FilmList:
-    """Prepared films of one list with their targets."""
-
-    pixels: np.ndarray  # [N, S, S] uint8
-    targets: np.ndarray  # [N, L] float32
-    order: np.ndarray  # what is left of the current round
-    rng: np.random.Generator
-
-    def draw(self, count: int) -> tuple[np.ndarray, np.ndarray]:
-        """Take films without replacement until all were seen, then start again."""
-        while self.order.size < count:
-            self.order = np.concatenate([self.order, self.rng.permutation(len(self.pixels))])
-        rows, self.order = self.order[:count], self.order[count:]
-        return self.pixels[rows], self.targets[rows]
-
-
-def draw_batch(
-    lists: dict[str, FilmList], *, shares: dict[str, float], size: int, rng: np.random.Generator
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Draw a batch whose films come from the lists in the given shares.
-
-    returns: [B, 1, S, S] float32 in 0..255, [B, L] float32
-    """
-    names = [name for name in lists if shares.get(name, 0) > 0]
-    weights = np.array([shares[name] for name in names])
-    counts = rng.multinomial(size, weights / weights.sum())
-    parts = [lists[name].draw(int(count)) for name, count in zip(names, counts, strict=True)]
-    pixels = torch.from_numpy(np.concatenate([part[0] for part in parts])).float()
-    return pixels[:, None], torch.from_numpy(np.concatenate([part[1] for part in parts]))
-
-
-def augment(pixels: torch.Tensor, config: dict[str, float], *, size: int) -> torch.Tensor:
-    """Move, mirror and re-expose every film of a batch at random.
-
-    pixels: [B, 1, S, S] float32 in 0..255
-    returns: [B, 1, size, size] float32 in 0..255
-    """
-    count = len(pixels)
-    if size != pixels.shape[-1]:
-        pixels = nn.functional.interpolate(pixels, (size, size), mode="bilinear", antialias=True)
-
-    def spread(amount: float) -> torch.Tensor:
-        return (torch.rand(count) * 2 - 1) * amount
-
-    angle = spread(math.radians(config["rotate_deg"]))
-    scale = torch.exp(spread(math.log1p(config["scale"])))
-    mirror = torch.where(torch.rand(count) < 0.5, -1.0, 1.0)
-    cos, sin = torch.cos(angle) * scale, torch.sin(angle) * scale
-    shift_x, shift_y = spread(2 * config["shift"]), spread(2 * config["shift"])
-    rows = [
-        torch.stack(row, 1) for row in ((cos * mirror, -sin, shift_x), (sin * mirror, cos, shift_y))
-    ]
-    grid = nn.functional.affine_grid(torch.stack(rows, 1), list(pixels.shape), align_corners=False)
-    moved = nn.functional.grid_sample(pixels, grid, padding_mode="zeros", align_corners=False)
-
-    def each(values: torch.Tensor) -> torch.Tensor:
-        return values[:, None, None, None]
-
-    exposed = (moved / 255).clamp(1e-4, 1) ** each(torch.exp(spread(config["gamma"])))
-    contrast, brightness = each(1 + spread(config["contrast"])), each(spread(config["brightness"]))
-    return ((exposed * 255 - 127) * contrast + 127 + brightness).clamp(0, 255)
 
 
 # --- network ---------------------------------------------------------------------------------

@@ -20,9 +20,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.lib.format import open_memmap
-from tqdm import tqdm
 
 from ml.imaging.preprocess import prepare
+from ml.training.progress import track
 
 SHARED = Path(os.environ.get("XRAYDX_SHARED", "../shared/data"))
 CACHE = Path(os.environ.get("XRAYDX_VAR", "var")) / "cache"
@@ -235,7 +235,7 @@ def load_pixels(path: Path) -> np.ndarray:
     stored = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH)
     if stored is None:
         raise FileNotFoundError(f"no film can be read from {path}")
-    return stored.astype(np.float32) / np.iinfo(stored.dtype).max
+    return stored.astype(np.float32) / float(255 if stored.dtype == np.uint8 else 65535)
 
 
 def cache_prepared(
@@ -257,9 +257,7 @@ def cache_prepared(
 
         with ThreadPoolExecutor(2) as pool:
             done = pool.map(prepare_one, range(len(paths)))
-            for _ in tqdm(
-                done, total=len(paths), mininterval=2.0, desc=f"preparing {note} at {size} px"
-            ):
+            for _ in track(done, total=len(paths), label=f"preparing {note} at {size} px"):
                 pass
         array.flush()
         partial.rename(target)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -83,7 +84,7 @@ def bootstrap(
     _, member_of = np.unique(names, return_inverse=True)
     order = np.argsort(member_of, kind="stable")
     starts = np.searchsorted(member_of[order], np.arange(member_of.max() + 2))
-    members = [order[a:b] for a, b in zip(starts[:-1], starts[1:], strict=True)]
+    members = [order[a:b] for a, b in pairwise(starts)]
     draws = []
     for _ in range(rounds):
         drawn = rng.integers(0, len(members), len(members))

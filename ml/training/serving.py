@@ -10,10 +10,10 @@ from torch import nn
 
 # each module has load_serving(checkpoint) → a network whose outputs are those of its graph
 MODULES = {
-    "classifier": "ml.training.classifier_report",
+    "classifier": "ml.training.classifier_export",
     "detector": "ml.training.detector",
-    "unet": "ml.training.autoencoders",
-    "reversed_ae": "ml.training.autoencoders",
+    "unet": "ml.training.anomaly_report",
+    "reversed_ae": "ml.training.anomaly_report",
     "anatomy": "ml.training.anatomy",
     "gate": "ml.training.gate",
 }

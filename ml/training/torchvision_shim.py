@@ -12,7 +12,9 @@ import sys
 
 import torch
 
-_LIBRARIES: list[torch.library.Library] = []  # a Library that is collected takes its operators along
+_LIBRARIES: list[
+    torch.library.Library
+] = []  # a Library that is collected takes its operators along
 
 
 def _suppress_overlaps(
@@ -42,7 +44,7 @@ def install() -> None:
     if _LIBRARIES:
         return
     try:
-        import torchvision  # noqa: F401
+        import torchvision
     except RuntimeError as error:
         if "torchvision::nms" not in str(error):
             raise

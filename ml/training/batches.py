@@ -1,0 +1,74 @@
+"""Draws batches from prepared films and changes every film at random, a whole batch at a time."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+
+
+@dataclass
+class FilmList:
+    """Prepared films of one list with their targets."""
+
+    pixels: np.ndarray  # [N, S, S] uint8
+    targets: np.ndarray  # [N, L] float32
+    order: np.ndarray  # what is left of the current round
+    rng: np.random.Generator
+
+    def draw(self, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """Take films without replacement until all were seen, then start again."""
+        while self.order.size < count:
+            self.order = np.concatenate([self.order, self.rng.permutation(len(self.pixels))])
+        rows, self.order = self.order[:count], self.order[count:]
+        return self.pixels[rows], self.targets[rows]
+
+
+def draw_batch(
+    lists: dict[str, FilmList], *, shares: dict[str, float], size: int, rng: np.random.Generator
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Draw a batch whose films come from the lists in the given shares.
+
+    returns: [B, 1, S, S] float32 in 0..255, [B, L] float32
+    """
+    names = [name for name in lists if shares.get(name, 0) > 0]
+    weights = np.array([shares[name] for name in names])
+    counts = rng.multinomial(size, weights / weights.sum())
+    parts = [lists[name].draw(int(count)) for name, count in zip(names, counts, strict=True)]
+    pixels = torch.from_numpy(np.concatenate([part[0] for part in parts])).float()
+    return pixels[:, None], torch.from_numpy(np.concatenate([part[1] for part in parts]))
+
+
+def augment(pixels: torch.Tensor, config: dict[str, float], *, size: int) -> torch.Tensor:
+    """Move, mirror and re-expose every film of a batch at random.
+
+    pixels: [B, 1, S, S] float32 in 0..255
+    returns: [B, 1, size, size] float32 in 0..255
+    """
+    count = len(pixels)
+    if size != pixels.shape[-1]:
+        pixels = nn.functional.interpolate(pixels, (size, size), mode="bilinear", antialias=True)
+
+    def spread(amount: float) -> torch.Tensor:
+        return (torch.rand(count) * 2 - 1) * amount
+
+    angle = spread(math.radians(config["rotate_deg"]))
+    scale = torch.exp(spread(math.log1p(config["scale"])))
+    mirror = torch.where(torch.rand(count) < 0.5, -1.0, 1.0)
+    cos, sin = torch.cos(angle) * scale, torch.sin(angle) * scale
+    shift_x, shift_y = spread(2 * config["shift"]), spread(2 * config["shift"])
+    rows = [
+        torch.stack(row, 1) for row in ((cos * mirror, -sin, shift_x), (sin * mirror, cos, shift_y))
+    ]
+    grid = nn.functional.affine_grid(torch.stack(rows, 1), list(pixels.shape), align_corners=False)
+    moved = nn.functional.grid_sample(pixels, grid, padding_mode="zeros", align_corners=False)
+
+    def each(values: torch.Tensor) -> torch.Tensor:
+        return values[:, None, None, None]
+
+    exposed = (moved / 255).clamp(1e-4, 1) ** each(torch.exp(spread(config["gamma"])))
+    contrast, brightness = each(1 + spread(config["contrast"])), each(spread(config["brightness"]))
+    return ((exposed * 255 - 127) * contrast + 127 + brightness).clamp(0, 255)

@@ -1,0 +1,137 @@
+"""Turns a classifier's checkpoint into a bundle: graph, calibration, operating points, figures."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from ml.bundle import WEIGHTS, Bundle, Input
+from ml.training.classifier import build_network
+from ml.training.classifier_report import (
+    evidence_of,
+    films_of,
+    fit_all_points,
+    fit_calibration,
+    logits_of,
+    measure,
+    measured_films,
+    published_truth,
+)
+from ml.training.export import Contract, write_bundle
+from ml.training.members import round_weights
+from ml.vocabulary import CLASSIFIER_LABELS, NAMES
+
+OUTPUTS = ("logits", "maps")
+
+
+class ClassifierGraph(nn.Module):
+    """The classifier as it is served: logits, and what each place of the film adds to them.
+
+    mirrored: take the mean with the mirrored film
+    """
+
+    def __init__(self, network: nn.Module, *, mirrored: bool) -> None:
+        super().__init__()
+        self.network = network
+        self.mirrored = mirrored
+
+    def _maps(self, film: torch.Tensor) -> torch.Tensor:
+        features = self.network.forward_features(film)  # type: ignore[operator]  # [B, C, h, w]
+        head = self.network.get_submodule("classifier")
+        assert isinstance(head, nn.Linear)
+        return nn.functional.conv2d(features, head.weight[:, :, None, None], head.bias)
+
+    def forward(self, film: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """film [B, 1, S, S] to logits [B, L] and maps [B, L, h, w], whose mean the logits are."""
+        maps = self._maps(film)
+        if self.mirrored:
+            maps = (maps + self._maps(film.flip(3)).flip(3)) / 2
+        return maps.mean((2, 3)), maps
+
+
+def load_serving(checkpoint: Path) -> nn.Module:
+    """Give the network as its graph was exported: the averaged weights."""
+    state = torch.load(checkpoint, weights_only=True)
+    config: dict[str, Any] = state["config"]
+    network = build_network(config["network"], outputs=len(state["labels"]), start=None)
+    network.load_state_dict(state["average"])
+    mirrored = bool(config["network"].get("mirrored", True))
+    round_weights(network)
+    return ClassifierGraph(network, mirrored=mirrored).eval()
+
+
+def export(
+    version: str, *, data: Path, checkpoint: Path | None = None, weights: Path = WEIGHTS
+) -> Bundle:
+    """Export a checkpoint as a version, calibrated on val and measured on test.
+
+    checkpoint: var/checkpoints/classifier/best.pt where not given; it is kept under the version's
+    name for the torch backend
+    """
+    checkpoint = checkpoint or Path("var/checkpoints/classifier/best.pt")
+    kept = Path("var/checkpoints/classifier") / f"{version}.pt"
+    if checkpoint != kept:
+        shutil.copyfile(checkpoint, kept)
+    network = load_serving(kept)
+    config = torch.load(kept, weights_only=True)["config"]["network"]
+    return _write(version, network, config, data=data, weights=weights)
+
+
+def _write(
+    version: str, network: nn.Module, config: dict[str, Any], *, data: Path, weights: Path
+) -> Bundle:
+    """Write the bundle twice: its figures are taken from the graph as it is served."""
+    expected = Input(config["size"], 1, config["mean"], config["std"])
+    number = config["preprocessing"]
+    bare = Contract(expected, number, labels=(), outputs=OUTPUTS, operating_points={})
+    name = "classifier"
+    bundle = write_bundle(
+        name, version, network, contract=bare, evidence=evidence_of({}), weights=weights
+    )
+    films = measured_films(data)
+    logits = {split: logits_of(bundle, part) for split, part in films.items()}
+    calibration = fit_calibration(logits["val"], films["val"])
+    points = fit_all_points(logits["val"], films["val"], calibration)
+    share = published_truth(films["val"]).mean(0)
+    contract = Contract(
+        expected,
+        number,
+        labels=CLASSIFIER_LABELS,
+        outputs=OUTPUTS,
+        operating_points=points,
+        calibration=calibration,
+        prevalence={k: round(float(v), 4) for k, v in zip(CLASSIFIER_LABELS, share, strict=True)},
+    )
+    metrics = measure(logits, films, calibration=calibration, points=points)
+    return write_bundle(
+        name, version, network, contract=contract, evidence=evidence_of(metrics), weights=weights
+    )
+
+
+def mean_auc_by_mirroring(checkpoint: Path, *, data: Path) -> dict[str, float]:
+    """Mean AUC of the 13 on val, with and without the mirrored film, to choose by."""
+    from ml.training.classifier import infer
+    from ml.training.data import cache_prepared
+    from ml.training.metrics import mean_auc
+
+    network = load_serving(checkpoint)
+    assert isinstance(network, ClassifierGraph)
+    config = torch.load(checkpoint, weights_only=True)["config"]["network"]
+    films = films_of(data, "val")
+    pixels = cache_prepared(
+        [film.path for film in films],
+        size=config["size"],
+        number=config["preprocessing"],
+        note="val-films",
+    )
+    truth = published_truth(films)[:, : len(NAMES)]
+    found = {}
+    for name, mirrored in (("plain", False), ("mirrored", True)):
+        logits = infer(network.network, np.asarray(pixels), config, mirrored=mirrored)
+        found[name] = mean_auc(truth, logits[:, : len(NAMES)])
+    return found

@@ -1,0 +1,126 @@
+"""What the commands train, evaluate, export and calibrate do, for every network."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ml.bundle import OPTIONAL, REQUIRED, WEIGHTS, Bundle
+from ml.training.data import SHARED, LayoutError
+from ml.training.loop import CHECKPOINTS, CONFIGS, load_config
+from ml.training.papers import figures_of, newest_version, write_release
+
+
+@dataclass(frozen=True)
+class Network:
+    """Modules of one network: `train(config, root=, threads=)` and `export(config, version, …)`."""
+
+    train: str
+    export: str
+
+
+NETWORKS: dict[str, Network] = {
+    "detector": Network("ml.training.detector", "ml.training.detector_release"),
+    "unet": Network("ml.training.anomaly", "ml.training.anomaly_report"),
+    "reversed_ae": Network("ml.training.anomaly", "ml.training.anomaly_report"),
+    "anatomy": Network("ml.training.anatomy", "ml.training.anatomy_report"),
+    "gate": Network("ml.training.gate", "ml.training.gate_report"),
+}
+GROUPS = {"anomaly": ("unet", "reversed_ae"), "release": REQUIRED}
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Run one command of ml.cli; returns the exit status."""
+    commands = {"train": train, "evaluate": evaluate, "export": export, "calibrate": calibrate}
+    arguments.data = arguments.data or SHARED
+    if not arguments.data.is_dir():
+        print(f"no folder of films at {arguments.data}; name one with --data")
+        return 2
+    try:
+        commands[arguments.command](arguments)
+    except (LayoutError, FileNotFoundError) as error:
+        print(error)
+        return 2
+    return 0
+
+
+def train(arguments: argparse.Namespace) -> None:
+    """Train one network, or both anomaly networks; goes on where a run was cut off."""
+    import torch
+
+    torch.set_num_threads(arguments.threads)
+    for name in GROUPS.get(arguments.network, (arguments.network,)):
+        config = str(arguments.config or CONFIGS / f"{name}.toml")
+        if name == "classifier":
+            classifier: Any = importlib.import_module("ml.training.classifier")
+            best = classifier.train(
+                classifier.read_config(Path(config)),
+                data=arguments.data,
+                folder=CHECKPOINTS / "classifier",
+                minutes=arguments.minutes,
+            )
+            print(f"best on val: {best}")
+            continue
+        if arguments.minutes is not None:
+            print(f"--minutes is for the classifier; {name} follows epochs in {config}")
+        module: Any = importlib.import_module(NETWORKS[name].train)
+        module.train(load_config(config), root=arguments.data, threads=arguments.threads)
+
+
+def export_network(name: str, version: str, *, data: Path, weights: Path = WEIGHTS) -> Bundle:
+    """Fit operating points, measure and export what the last training of a network left."""
+    if name == "classifier":
+        classifier: Any = importlib.import_module("ml.training.classifier_export")
+        bundle: Bundle = classifier.export(version, data=data, weights=weights)
+        return bundle
+    module: Any = importlib.import_module(NETWORKS[name].export)
+    exported: Bundle = module.export(load_config(name), version, root=data, weights=weights)
+    return exported
+
+
+def evaluate(arguments: argparse.Namespace) -> None:
+    """Measure networks on the test films and print their figures; writes nothing that lasts."""
+    for name in GROUPS.get(arguments.network, (arguments.network,)):
+        if name == "classifier":
+            report: Any = importlib.import_module("ml.training.classifier_report")
+            figures = report.evaluate(newest_version(name), data=arguments.data)
+        else:
+            with tempfile.TemporaryDirectory() as folder:
+                bundle = export_network(name, "measured", data=arguments.data, weights=Path(folder))
+                figures = json.loads((bundle.folder / "metrics.json").read_text())
+        print_figures(name, figures)
+
+
+def print_figures(name: str, figures: Mapping[str, Any]) -> None:
+    """Print nested figures as lines of name and value."""
+    print(f"\n{name}")
+    for label, value in figures_of(figures):
+        print(f"  {label:<70} {value}")
+
+
+def export(arguments: argparse.Namespace) -> None:
+    """Export one network as a version, or bind the newest version of each into a release."""
+    if arguments.network == "release":
+        members = {name: newest_version(name) for name in REQUIRED}
+        members |= {name: newest_version(name) for name in OPTIONAL if (WEIGHTS / name).is_dir()}
+        print(write_release(arguments.version, members))
+        return
+    for name in GROUPS.get(arguments.network, (arguments.network,)):
+        print(export_network(name, arguments.version, data=arguments.data).folder)
+
+
+def calibrate(arguments: argparse.Namespace) -> None:
+    """Fit calibration and operating points again as a new version; weights stay as they are."""
+    for name in GROUPS.get(arguments.network, (arguments.network,)):
+        if name == "classifier":
+            report: Any = importlib.import_module("ml.training.classifier_report")
+            home = report.recalibrate(newest_version(name), arguments.version, data=arguments.data)
+            print(home)
+            continue
+        print(export_network(name, arguments.version, data=arguments.data).folder)
