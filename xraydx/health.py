@@ -17,7 +17,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
 from xraydx import metrics as figures
-from xraydx.errors import NotFound
+from xraydx.errors import NotFound, UserError
 from xraydx.start_checks import is_loopback
 
 log = logging.getLogger("xraydx.health")
@@ -73,6 +73,8 @@ def _state_of(name: str, check: Callable[[], None]) -> str:
         check()
     except NotReadyError as error:
         return str(error)
+    except UserError as error:
+        return error.code
     except Exception:
         log.exception("readiness check failed", extra={"state": name})
         return "unreachable"
@@ -100,8 +102,12 @@ def _check_worker() -> None:
 
 def _check_weights() -> None:
     from diagnosis.selectors import current_release
+    from ml.bundle import ReleaseError
 
-    verify_release(current_release())
+    try:
+        verify_release(current_release())
+    except ReleaseError as error:
+        raise NotReadyError(str(error)) from error
 
 
 @lru_cache(maxsize=4)

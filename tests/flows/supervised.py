@@ -67,14 +67,15 @@ class Installation:
         }
 
     def start(self, **more: str) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "xraydx.supervisor"],
-            cwd=ROOT,
-            env=self.environment(**more),
-            stdout=(self.folder / "out").open("a"),
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+        with (self.folder / "out").open("a") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "xraydx.supervisor"],
+                cwd=ROOT,
+                env=self.environment(**more),
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
 
     def run(self, **more: str) -> tuple[int, str]:
         """Start it where it must refuse; returns the exit status and what it said."""
