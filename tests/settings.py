@@ -8,6 +8,8 @@ os.environ.setdefault("XRAYDX_DATABASE_ROLE", "owner")
 from xraydx.settings import *  # noqa: F403
 
 TESTING = True
+# Threads of a live server would keep connections that the test database's end waits for.
+DATABASES["default"]["CONN_MAX_AGE"] = 0  # noqa: F405
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
 HTTPS = False

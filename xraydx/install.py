@@ -34,7 +34,15 @@ def main(folder, lock):
         make_environment(python, folder)
     say("Installing %s into %s; the first time takes a few minutes." % (requirements, folder))
     for arguments in steps(lock, requirements):
-        command = [inside, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        command = [
+            inside,
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--quiet",
+            "--disable-pip-version-check",
+        ]
         if subprocess.call(command + arguments) != 0:
             stop(
                 "The packages could not be installed (see above). This step alone needs a "
