@@ -23,7 +23,12 @@ class SignInForm(forms.Form):
         label=_("User name"),
         max_length=64,
         widget=forms.TextInput(
-            attrs={"autocomplete": "username", "autocapitalize": "none", "spellcheck": "false"}
+            attrs={
+                "autocomplete": "username",
+                "autocapitalize": "none",
+                "spellcheck": "false",
+                "autofocus": True,
+            }
         ),
     )
     password = forms.CharField(
@@ -41,7 +46,12 @@ class CodeForm(forms.Form):
         label=_("Code"),
         max_length=32,
         widget=forms.TextInput(
-            attrs={"autocomplete": "one-time-code", "autocapitalize": "none", "inputmode": "text"}
+            attrs={
+                "autocomplete": "one-time-code",
+                "autocapitalize": "none",
+                "inputmode": "text",
+                "autofocus": True,
+            }
         ),
     )
 

@@ -15,7 +15,7 @@ MESSAGES: dict[str, Message] = {
     ),
     "sign_in_delayed": Message(
         _("Too many failed attempts."),
-        _("Try again in %(seconds)s seconds. An administrator can lift the wait at once."),
+        _("Try again in %(seconds)s s. An administrator can lift the wait at once."),
     ),
     "one_time_password_expired": Message(
         _("This one-time password is too old."),

@@ -3,11 +3,12 @@
 from datetime import datetime, timedelta
 
 from django.contrib.auth import password_validation
+from django.contrib.sessions.models import Session
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from accounts import second_factor
+from accounts import lockout, second_factor
 from accounts.models import ApiToken, User, new_session_salt
 from accounts.passwords import readable_secret
 from accounts.permissions import for_administrators
@@ -167,6 +168,12 @@ def bootstrap_admin(*, username: str = "admin") -> str | None:
     )
     record(actor=None, action="user.create", target=user, detail={"role": Role.ADMINISTRATOR.value})
     return password
+
+
+def tidy() -> None:
+    """Remove what has run out: sessions, and failures that no longer count."""
+    lockout.forget_old_attempts()
+    Session.objects.filter(expire_date__lt=timezone.now()).delete()
 
 
 def _one_time_until(password: str | None) -> datetime | None:

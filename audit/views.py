@@ -3,7 +3,10 @@
 import csv
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
+from uuid import UUID
 
+from django.contrib.auth import get_user_model
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -24,6 +27,16 @@ COLUMNS = (
 )  # fmt: skip
 
 
+@dataclass(frozen=True)
+class Row:
+    """An entry as the list shows it."""
+
+    entry: Entry
+    actor: str
+    target: str
+    detail: list[tuple[str, str]]
+
+
 @require_safe
 def entry_list(request: HttpRequest) -> HttpResponse:
     """Show a page of entries that pass the filter kept in the session."""
@@ -38,7 +51,7 @@ def entry_list(request: HttpRequest) -> HttpResponse:
     context = {
         "form": form,
         "filtered": any(kept.values()),
-        "entries": _with_names(page),
+        "entries": _rows(page),
         "first_url": reverse("audit:list") if before is not None else "",
         "next_url": f"{reverse('audit:list')}?before={page[-1].id}"
         if len(found) > PAGE_SIZE
@@ -92,10 +105,24 @@ def _csv_lines(entries: Iterator[Entry]) -> Iterator[str]:
         yield writer.writerow(["" if row[name] is None else row[name] for name in COLUMNS])
 
 
-def _with_names(entries: list[Entry]) -> list[tuple[Entry, str]]:
-    """Put the actor's name, as it is now, beside each entry."""
-    names = names_of(entry.actor_id for entry in entries)
-    return [(entry, names.get(entry.actor_id, "") if entry.actor_id else "") for entry in entries]
+def _rows(entries: list[Entry]) -> list[Row]:
+    """Put names, as they are now, and readable details beside the entries."""
+    ids = [entry.actor_id for entry in entries]
+    accounts = get_user_model()._meta.label_lower
+    ids += [UUID(entry.target_id) for entry in entries if entry.target_type == accounts]
+    names = {str(account_id): name for account_id, name in names_of(ids).items()}
+    return [
+        Row(
+            entry=entry,
+            actor=names.get(str(entry.actor_id), ""),
+            target=names.get(entry.target_id, ""),
+            detail=[
+                (key, ", ".join(map(str, value)) if isinstance(value, list) else str(value))
+                for key, value in entry.detail.items()
+            ],
+        )
+        for entry in entries
+    ]
 
 
 def _number(text: str) -> int | None:

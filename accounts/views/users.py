@@ -20,6 +20,7 @@ from accounts.forms import CreateUserForm, EditUserForm, TokenForm, UserFilterFo
 from accounts.models import User
 from accounts.permissions import Capability, require_capability
 from accounts.views.errors import show_error
+from audit.services import record
 from xraydx.errors import UserError
 
 PAGE_SIZE = 50
@@ -49,6 +50,7 @@ def users(request: HttpRequest) -> HttpResponse:
     form = UserFilterForm(request.GET)
     chosen = form.cleaned_data if form.is_valid() else {}
     found = selectors.users_for(_by(request), **chosen)
+    record(actor=request.user, action="user.list")
     page = Paginator(found, PAGE_SIZE).get_page(request.GET.get("page"))
     return render(request, "accounts/users.html", {"form": form, "page": page, "chosen": chosen})
 
@@ -78,6 +80,8 @@ def user_create(request: HttpRequest) -> HttpResponse:
 def user(request: HttpRequest, user_id: UUID) -> HttpResponse:
     """Show an account and change its name and role."""
     account = selectors.user_for(_by(request), user_id)
+    if request.method == "GET":
+        record(actor=request.user, action="user.view", target=account)
     initial = {"full_name": account.full_name, "role": account.role}
     form = EditUserForm(request.POST or None, initial=initial)
     status = 200

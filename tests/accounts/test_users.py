@@ -1,5 +1,7 @@
 import pytest
+from django.contrib.sessions.models import Session
 from django.test import Client
+from django.utils import timezone
 
 from accounts import services
 from accounts.models import ApiToken, User
@@ -146,3 +148,11 @@ def test_the_services_ask_for_the_role_themselves() -> None:
     with pytest.raises(Forbidden):
         services.reset_password(user=make_administrator(), by=nurse)
     assert Entry.objects.filter(action="access.refused", reason="manage_users").count() == 2
+
+
+def test_tidying_removes_what_has_run_out_only() -> None:
+    kept, gone = client_of(make_nurse()), client_of(make_nurse())
+    Session.objects.filter(pk=gone.session.session_key).update(expire_date=timezone.now())
+    services.tidy()
+    assert kept.get("/profile/").status_code == 200
+    assert Session.objects.count() == 1
