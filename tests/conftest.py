@@ -1,6 +1,7 @@
 """Fixtures that every test may use."""
 
 import os
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,9 @@ from tests.servers import (  # noqa: F401
     django_db_modify_db_settings,
     django_db_setup,
 )
+
+# They need torch and run by `make test-training`.
+collect_ignore = [] if find_spec("torch") else ["ml/training"]
 
 
 @pytest.fixture(autouse=True)
