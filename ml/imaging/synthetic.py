@@ -20,9 +20,9 @@ import numpy.typing as npt
 GRAPH = "generator.npz"
 FOLDER = Path(__file__).resolve().parents[1] / "weights" / "synthetic"
 # drawn coefficients keep this share of the spread that was found
-SPREAD = 0.8
-# the drawn chest is this much larger than the template, so that the film's edges lie inside it
-ZOOM_RANGE = (1.03, 1.16)
+SPREAD = 0.95
+# the drawn chest is this much larger than the template, so that few places lie beyond its edge
+ZOOM_RANGE = (1.0, 1.08)
 MARKINGS_SIDE = 704
 INVERSION_STEPS = 8
 
@@ -103,7 +103,7 @@ class Generator:
         lungs = _fetch(self._lungs, field, side=side)
         mottle = _draw_mottle(side, rng)
         vessels = _draw_vessels(side, rng)
-        return np.asarray(strength * ((0.55 - 0.25 * lungs) * mottle + 0.75 * lungs * vessels))
+        return np.asarray(strength * ((0.22 + 0.08 * lungs) * mottle + 1.1 * lungs * vessels))
 
 
 def _enlarge(picture: npt.NDArray[np.floating], height: int, width: int) -> Film:

@@ -23,7 +23,7 @@ from tqdm import tqdm
 from ml.bundle import WEIGHTS, load_bundle, sha256_of
 from ml.imaging.preprocess import prepare
 from ml.imaging.synthetic import GRAPH, Generator, load_generator
-from ml.training.data import SHARED, read_shared_nih
+from ml.training.data import SHARED, Film, read_shared_nih
 
 SIDE = 176
 FLOW_SIDE = 44
@@ -50,7 +50,7 @@ class Aligned:
 
 def load_films(shared: Path, *, limit: int) -> np.ndarray:
     """Read one normal PA film of each training patient, [N, SIDE, SIDE] uint8."""
-    chosen = {}
+    chosen: dict[str, Film] = {}
     for film in read_shared_nih(shared, ("normals",)):
         if film.split == "train" and film.view == "PA":
             chosen.setdefault(film.patient, film)
@@ -68,10 +68,8 @@ def align(films: np.ndarray) -> Aligned:
     guides = np.stack([equaliser.apply(cv2.GaussianBlur(film, (0, 0), 0.8)) for film in films])
     flows = np.zeros((len(films), SIDE, SIDE, 2), np.float32)
     template = guides.mean(axis=0, dtype=np.float32)
-    for number, (smoothing, count) in enumerate(PASSES):
-        template = _run_pass(
-            guides[:count], flows[:count], template, smoothing=smoothing, first=number == 0
-        )
+    for smoothing, count in PASSES:
+        template = _run_pass(guides[:count], flows[:count], template, smoothing=smoothing)
     greys = np.stack(
         [warp(film, flow, method=cv2.INTER_CUBIC) for film, flow in zip(films, flows, strict=True)]
     )
@@ -80,7 +78,7 @@ def align(films: np.ndarray) -> Aligned:
 
 
 def _run_pass(
-    guides: np.ndarray, flows: np.ndarray, template: np.ndarray, *, smoothing: float, first: bool
+    guides: np.ndarray, flows: np.ndarray, template: np.ndarray, *, smoothing: float
 ) -> np.ndarray:
     """Renew the flows in place; returns the next template, kept in the mean position."""
     finder = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
@@ -89,8 +87,8 @@ def _run_pass(
     shown = np.clip(template, 0, 255).astype(np.uint8)
     total = np.zeros((SIDE, SIDE), np.float64)
     for index in tqdm(range(len(guides)), desc="align", unit="film", mininterval=5):
-        start = None if first else flows[index].copy()
-        flow = finder.calc(shown, guides[index], start)
+        # the flow found before is where the search starts; at first that is no flow at all
+        flow = finder.calc(shown, guides[index], flows[index].copy())
         flows[index] = cv2.GaussianBlur(flow, (0, 0), smoothing)
         total += warp(guides[index], flows[index])
     sharper = (total / len(guides)).astype(np.float32)
@@ -161,12 +159,12 @@ def fit(aligned: Aligned) -> tuple[dict[str, np.ndarray], dict[str, float]]:
     )
     together = np.hstack([of_grey, of_shape]).astype(np.float64)
     spread = np.cov(together.T) + 1e-9 * np.eye(together.shape[1])
-    arrays = {
+    arrays: dict[str, np.ndarray] = {
         "mean": mean.reshape(SIDE, SIDE).astype(np.float16),
         "shape_mean": shape_mean.reshape(FLOW_SIDE, FLOW_SIDE, 2).astype(np.float16),
         "factor": np.linalg.cholesky(spread).astype(np.float32),
         "texture": _in_8_bits(texture / texture.max()),
-        "texture_top": np.float32(texture.max()),
+        "texture_top": np.array(texture.max(), np.float32),
         "lungs": _find_lungs(mean.reshape(SIDE, SIDE)),
         "zoom": np.array([aligned.zooms.mean(), aligned.zooms.std()], np.float32),
         **_pack("grey", greys),
@@ -183,7 +181,7 @@ def _pack(name: str, components: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def _in_8_bits(values: np.ndarray) -> np.ndarray:
-    return np.rint(np.clip(values, 0, 1) * 255).astype(np.uint8)
+    return np.asarray(np.rint(np.clip(values, 0, 1) * 255).astype(np.uint8))
 
 
 def _find_lungs(mean: np.ndarray) -> np.ndarray:
@@ -244,24 +242,29 @@ def _nearest(rows: np.ndarray, known: np.ndarray, *, skip_self: bool) -> np.ndar
     squares = (rows**2).sum(1)[:, None] + (known**2).sum(1)[None] - 2 * rows @ known.T
     if skip_self:
         squares[np.arange(len(rows)), np.arange(len(rows))] = np.inf
-    return np.sqrt(np.maximum(squares.min(axis=1), 0) / rows.shape[1])
+    return np.asarray(np.sqrt(np.maximum(squares.min(axis=1), 0) / rows.shape[1]))
 
 
-def write_bundle(
-    version: str, arrays: dict[str, np.ndarray], shares: dict[str, float], films: np.ndarray
-) -> Path:
-    """Write the generator's folder with the check against its training films."""
+def write_arrays(version: str, arrays: dict[str, np.ndarray], shares: dict[str, float]) -> Path:
+    """Write a version's folder, as yet without the check against its training films."""
     home = WEIGHTS / "synthetic" / version
     shutil.rmtree(home, ignore_errors=True)
     home.mkdir(parents=True)
     np.savez_compressed(home / GRAPH, **arrays)  # type: ignore[arg-type]
+    (home / "metrics.json").write_text(json.dumps(shares))
+    return home
+
+
+def complete_bundle(home: Path, films: np.ndarray) -> None:
+    """Compare samples with the training films and write figures, card and spec.json."""
+    version = home.name
+    metrics = json.loads((home / "metrics.json").read_text())
     _write_spec(home, version)
-    metrics = {**shares, "distances": measure_distances(load_generator(home), films)}
+    metrics["distances"] = measure_distances(load_generator(home), films)
     (home / "metrics.json").write_text(json.dumps(metrics, indent=1) + "\n")
     (home / "CARD.md").write_text(make_card(version, metrics))
     _write_spec(home, version)
     load_bundle(WEIGHTS, "synthetic", version)
-    return home
 
 
 def _write_spec(home: Path, version: str) -> None:
@@ -287,6 +290,10 @@ def _write_spec(home: Path, version: str) -> None:
 def make_card(version: str, metrics: dict[str, Any]) -> str:
     """Write what the generator is, what it was fitted on and what it must not be used for."""
     near = metrics["distances"]
+    drawn, known = (
+        " / ".join(str(near[kind][part]) for part in ("min", "p5", "median"))
+        for kind in ("sample_to_film", "film_to_film")
+    )
     return f"""# synthetic {version}
 
 Draws soft frontal chest films that belong to nobody, for journeys, benchmarks, screenshots and a
@@ -296,10 +303,9 @@ after alignment to a common template; texture, grain and opacities are drawn by 
 
 - Variance held: greys {metrics["explained_grey"]:.1%}, shapes {metrics["explained_shape"]:.1%}.
 - Distance to the nearest training film (root mean square of normalised greys at
-  {DISTANCE_SIDE} px), {near["samples"]} samples: least {near["sample_to_film"]["min"]}, median
-  {near["sample_to_film"]["median"]}. Between training films of different patients: least
-  {near["film_to_film"]["min"]}, median {near["film_to_film"]["median"]}. No sample is nearer to a
-  training film than those are to each other: {near["no_sample_is_nearer"]}.
+  {DISTANCE_SIDE} px), least / 5th percentile / median of {near["samples"]} samples: {drawn}. Between
+  training films of different patients: {known}. The nearest sample is farther from every training
+  film than the two nearest training films are from each other: {near["no_sample_is_nearer"]}.
 - Never a training or a test film for a network of this project: fine structure is missing, and an
   opacity that is drawn in has no cause.
 """
@@ -313,11 +319,16 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument(
         "--version", default=datetime.datetime.now(datetime.UTC).strftime("%Y.%m.%d")
     )
+    parser.add_argument(
+        "--check-only", action="store_true", help="measure a version again that is there already"
+    )
     chosen = parser.parse_args(arguments)
     cv2.setNumThreads(1)
     films = load_films(chosen.shared, limit=chosen.films)
-    arrays, shares = fit(align(films))
-    home = write_bundle(chosen.version, arrays, shares, films)
+    home = WEIGHTS / "synthetic" / chosen.version
+    if not chosen.check_only:
+        home = write_arrays(chosen.version, *fit(align(films)))
+    complete_bundle(home, films)
     print((home / "metrics.json").read_text())
 
 
