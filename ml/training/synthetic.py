@@ -303,9 +303,9 @@ after alignment to a common template; texture, grain and opacities are drawn by 
 
 - Variance held: greys {metrics["explained_grey"]:.1%}, shapes {metrics["explained_shape"]:.1%}.
 - Distance to the nearest training film (root mean square of normalised greys at
-  {DISTANCE_SIDE} px), least / 5th percentile / median of {near["samples"]} samples: {drawn}. Between
-  training films of different patients: {known}. The nearest sample is farther from every training
-  film than the two nearest training films are from each other: {near["no_sample_is_nearer"]}.
+  {DISTANCE_SIDE} px), least / 5th percentile / median of {near["samples"]} samples: {drawn}.
+  Between training films of different patients: {known}. The nearest sample is farther from every
+  training film than the two nearest are from each other: {near["no_sample_is_nearer"]}.
 - Never a training or a test film for a network of this project: fine structure is missing, and an
   opacity that is drawn in has no cause.
 """
