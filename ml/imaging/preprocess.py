@@ -56,7 +56,7 @@ def grey_limits(pixels: np.ndarray, *, low: float, high: float) -> tuple[float, 
     """
     thumbnail = resize_area(pixels, width=THUMBNAIL_PX, height=THUMBNAIL_PX)
     bottom, top = np.percentile(thumbnail, (low, high))
-    return float(bottom), float(max(top, bottom + 1e-6))
+    return float(bottom), float(max(top, bottom + 1e-4))
 
 
 def to_grey8(pixels: np.ndarray, *, bottom: float, top: float) -> np.ndarray:
