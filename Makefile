@@ -22,7 +22,7 @@ run: env-serve  ## Start everything on http://127.0.0.1:8000 (PORT=8010 for anot
 	@HOST=$(HOST) PORT=$(PORT) exec $(PY) -m xraydx.supervisor
 
 sample-films: env-serve  ## Write some synthetic films into var/sample-films to try it with
-	@$(PY) -m ml sample-films var/sample-films
+	@$(PY) -m ml.imaging.synthetic --out var/sample-films
 
 up:  ## Start the containers of docker-compose.yml
 	docker compose up --build --detach
