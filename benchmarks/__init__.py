@@ -1,0 +1,1 @@
+"""Figures that the project states, measured again by one command."""
