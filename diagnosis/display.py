@@ -79,7 +79,7 @@ def plain_of(code: str) -> str:
 
 def figure(value: float, digits: int = 2) -> str:
     """A number with fixed digits in the reader's notation."""
-    return number_format(value, decimal_pos=digits, use_l10n=True)
+    return number_format(round(value, digits), decimal_pos=digits, use_l10n=True)
 
 
 def true_in_100(point: OperatingPoint | None, prevalence: float | None) -> int | None:
@@ -178,6 +178,7 @@ def film_context(film: Film, analysis: Analysis) -> dict[str, object]:
         "cards": cards_of(selectors.findings_to_show(analysis), points, prevalences),
         "all_cards": cards_of(analysis.findings.all(), points, prevalences),
         "any_above": any(row.above for row in analysis.findings.all()),
+        "attention_for": next((name_of(row.code) for row in analysis.findings.all()), ""),
         "boxes": boxes_of(analysis.lesions.all()),
         "figures": figures_of(analysis),
         "seconds": seconds_of(analysis),

@@ -89,9 +89,6 @@ class FilmPage {
     Object.assign(keys, { i: actions.invert, z: actions.reset, c: actions.colours, 1: actions.actual, "+": actions.in, "=": actions.in, "-": actions.out });
     for (const [key, verdict] of Object.entries(VERDICTS)) keys[key] = () => chooseVerdict(verdict);
     bindKeys(keys, () => kept("single-keys", "on") === "on", signal);
-    document.addEventListener("click", (event) => {
-      if (event.target.closest("[data-show-where]")) this.toggle("attention");
-    }, { signal });
   }
 
   /** A refused film has no maps, and so no slider. */
@@ -116,14 +113,13 @@ class FilmPage {
       button.disabled = !viewer.has(button.dataset.layer);
       button.setAttribute("aria-pressed", String(viewer.isShown(button.dataset.layer)));
     }
-    for (const button of document.querySelectorAll("[data-show-where]")) {
-      button.setAttribute("aria-pressed", String(viewer.isShown("attention")));
-    }
     for (const button of this.root.querySelectorAll("button[data-colours]")) {
       button.setAttribute("aria-pressed", String(viewer.colours === button.dataset.colours));
     }
     this.root.querySelector("[data-action=invert]").setAttribute("aria-pressed", String(viewer.window.inverted));
-    this.root.dataset.heat = viewer.shown.heat ?? "";
+    const heat = viewer.shown.heat ?? "";
+    this.root.dataset.heat = heat;
+    if (heat) this.root.querySelector("[data-legend-of]").textContent = this.root.querySelector(`button[data-layer=${heat}]`).dataset.legend;
     this.root.dataset.palette = viewer.colours;
     const zoom = this.root.querySelector("[data-zoom]");
     zoom.textContent = `${Math.round(viewer.view.zoom * 100)} %`;

@@ -214,6 +214,23 @@ def test_an_older_reading_can_be_opened_and_read_again_by_the_newer_release(
     assert Analysis.objects.filter(film=analysis.film).count() == 2
 
 
+def test_nothing_moves_when_the_result_arrives(page: Page, signed_in: SignIn) -> None:
+    page.add_init_script(
+        """window.moved = 0;
+        const add = list => list.getEntries().forEach(entry => { window.moved += entry.value; });
+        new PerformanceObserver(add).observe({ type: "layout-shift", buffered: true });"""
+    )
+    analysis = make_analysis(make_film())
+    signed_in(make_physician())
+    page.goto(address_of(analysis))
+    page.wait_for_timeout(500)
+    held = claim(analysis)
+    queue.succeed(held, make_outcome(held))
+    page.wait_for_selector("canvas[data-painted]")
+    page.wait_for_timeout(300)
+    assert page.evaluate("window.moved") < 0.02
+
+
 def test_a_waiting_reading_can_be_cancelled(page: Page, signed_in: SignIn) -> None:
     analysis = make_analysis(make_film())
     signed_in(make_physician())

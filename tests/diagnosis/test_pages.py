@@ -1,0 +1,165 @@
+"""The pages of films without script: forms, questions, refusals, what may stand where."""
+
+import re
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.core.files.uploadedfile import SimpleUploadedFile
+
+from audit.models import Entry
+from diagnosis.models import Film, FilmMove, Reading
+from tests.accounts.factories import client_of, make_nurse, make_physician
+from tests.diagnosis.factories import draw_png, make_film, make_result
+from tests.ml.tiny import build_release
+from tests.patients.factories import close, make_patient, make_visit
+
+STATIC = Path(settings.BASE_DIR) / "static"
+
+
+@pytest.fixture(autouse=True)
+def _release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XRAYDX_WEIGHTS", str(build_release(tmp_path / "weights")))
+
+
+def upload(name: str = "film.png", data: bytes | None = None) -> dict[str, Any]:
+    return {"file": SimpleUploadedFile(name, draw_png() if data is None else data)}
+
+
+@pytest.mark.django_db
+def test_a_file_that_nothing_opens_is_refused_on_the_page_and_leaves_no_film() -> None:
+    visit, client = make_visit(), client_of(make_physician())
+    answer = client.post(f"/visits/{visit.id}/films/", upload(data=b"%PDF-1.4 nothing"))
+    assert answer.status_code == 422
+    assert "Send the film as DICOM" in answer.text
+    assert not Film.objects.exists()
+
+
+@pytest.mark.django_db
+def test_another_patients_film_is_a_question_and_a_tick_answers_it() -> None:
+    data, visit, client = draw_png(3), make_visit(), client_of(make_physician())
+    make_film(data=data)
+    answer = client.post(f"/visits/{visit.id}/films/", upload(data=data))
+    assert answer.status_code == 409
+    assert 'name="confirm_patient"' in answer.text
+    answer = client.post(
+        f"/visits/{visit.id}/films/", {**upload(data=data), "confirm_patient": "true"}
+    )
+    assert answer.status_code == 302
+    assert Film.objects.filter(visit=visit).count() == 1
+
+
+@pytest.mark.django_db
+def test_no_drop_zone_stands_on_a_closed_visit() -> None:
+    visit = close(make_visit())
+    text = client_of(make_physician()).get(f"/visits/{visit.id}/films/").text
+    assert "The visit is closed." in text
+    assert "data-drop" not in text
+
+
+@pytest.mark.django_db
+def test_a_film_is_moved_to_a_patient_who_was_looked_for() -> None:
+    film, client = make_film(), client_of(make_physician())
+    target = make_visit(make_patient(family_name="Vandermeer"))
+    address = f"/films/{film.id}/move/"
+    found = client.post(address, {"text": "vander"}).text
+    assert str(target.id) in found
+    answer = client.post(address, {"visit": str(target.id), "reason": "Two Kims in the hall"})
+    assert answer.status_code == 302
+    film.refresh_from_db()
+    assert film.patient_id == target.patient_id
+    page = client.get(f"/patients/{film.patient_id}/").text
+    assert "Two Kims in the hall" in page
+
+
+@pytest.mark.django_db
+def test_a_move_without_a_reason_is_refused_on_the_page() -> None:
+    film = make_film()
+    other = make_visit(film.patient)
+    answer = client_of(make_physician()).post(
+        f"/films/{film.id}/move/", {"visit": str(other.id), "reason": " "}
+    )
+    assert answer.status_code == 422
+    assert not FilmMove.objects.exists()
+
+
+@pytest.mark.django_db
+def test_deleting_asks_first_and_then_takes_the_film_out_of_the_history() -> None:
+    film, client = make_film(), client_of(make_physician())
+    assert client.get(f"/films/{film.id}/delete/").status_code == 200
+    assert Film.objects.filter(deleted_at__isnull=True).exists()
+    answer = client.post(f"/films/{film.id}/delete/")
+    assert answer.url == f"/patients/{film.patient_id}/"  # type: ignore[attr-defined]
+    assert client.get(f"/films/{film.id}/").status_code == 404
+
+
+@pytest.mark.django_db
+def test_a_verdict_that_is_none_is_refused_in_place() -> None:
+    analysis = make_result()
+    answer = client_of(make_physician()).post(
+        f"/analyses/{analysis.id}/sign/", {"verdict": "maybe"}, headers={"HX-Request": "true"}
+    )
+    assert answer.status_code == 422
+    assert "Choose one of the three" in answer.text
+    assert not Reading.objects.exists()
+
+
+@pytest.mark.django_db
+def test_a_picture_is_private_and_its_view_is_recorded() -> None:
+    analysis, nurse = make_result(), make_nurse()
+    answer = client_of(nurse).get(f"/analyses/{analysis.id}/images/attention/")
+    assert answer["Cache-Control"] == "private, no-store"
+    assert answer["Content-Type"] == "image/png"
+    assert b"".join(answer).startswith(b"\x89PNG")  # type: ignore[arg-type]
+    assert Entry.objects.filter(action="image.view", actor_id=nurse.id).exists()
+
+
+@pytest.mark.django_db
+def test_the_title_of_a_film_names_nobody() -> None:
+    analysis = make_result(make_film(make_visit(make_patient(family_name="Vandermeer"))))
+    text = client_of(make_physician()).get(f"/films/{analysis.film_id}/").text
+    title = re.search("<title>(.*?)</title>", text, re.S)
+    assert title
+    assert "Vandermeer" not in title[1]
+    assert "Vandermeer" in text
+
+
+@pytest.mark.django_db
+def test_the_foot_of_a_film_says_what_the_result_is_not() -> None:
+    text = client_of(make_physician()).get(f"/films/{make_result().film_id}/").text
+    assert "Not for diagnosis without a physician." in text
+
+
+@pytest.mark.django_db
+def test_a_page_of_a_film_asks_the_database_a_bounded_number_of_times(
+    django_assert_max_num_queries: Any,
+) -> None:
+    film = make_film()
+    for _ in range(3):
+        make_result(make_film(film.visit))
+    analysis = make_result(film)
+    client = client_of(make_physician())
+    with django_assert_max_num_queries(30):
+        client.get(f"/films/{analysis.film_id}/")
+
+
+def test_vendored_files_are_those_of_the_table() -> None:
+    rows = re.findall(
+        r"^\| (\S+\.js) \| .* \| ([0-9a-f]{64}) \|$",
+        (STATIC / "vendor/README.md").read_text(),
+        re.M,
+    )
+    assert rows
+    for name, digest in rows:
+        assert sha256((STATIC / "vendor" / name).read_bytes()).hexdigest() == digest
+    there = {path.name for path in (STATIC / "vendor").glob("*.js")}
+    assert there == {name for name, _digest in rows}
+
+
+def test_own_scripts_and_sheets_are_small_and_reach_nowhere_else() -> None:
+    for path in [*STATIC.glob("js/**/*.js"), *STATIC.glob("css/*.css")]:
+        text = path.read_text()
+        assert len(text.splitlines()) <= 400, path
+        assert "http://" not in text and "https://" not in text, path  # noqa: PT018
