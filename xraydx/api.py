@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.http import Http404, HttpRequest
 from rest_framework import exceptions
 from rest_framework.pagination import CursorPagination
@@ -46,6 +46,8 @@ def _as_user_error(error: Exception) -> UserError | None:
         return NotFound()
     if isinstance(error, PermissionDenied):
         return Forbidden()
+    if isinstance(error, SuspiciousOperation):  # a form with too many or too large fields
+        return UserError("bad_request", status=400)
     if isinstance(error, exceptions.ValidationError):
         return UserError("invalid", errors=_flatten(error.detail))
     if isinstance(error, exceptions.APIException):

@@ -57,6 +57,17 @@ def read_address() -> WebAddress:
     return WebAddress(host, int(raw), certificate, key)
 
 
+def read_worker_count() -> int:
+    """XRAYDX_WORKERS, checked.
+
+    raises: ServerError
+    """
+    raw = os.environ.get("XRAYDX_WORKERS") or "2"
+    if not raw.isdigit() or not 1 <= int(raw) <= 64:
+        raise ServerError(f"XRAYDX_WORKERS must be a number between 1 and 64, not {raw!r}.")
+    return int(raw)
+
+
 def is_loopback(host: str) -> bool:
     """Whether a host name stands for this machine alone."""
     try:

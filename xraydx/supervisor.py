@@ -46,7 +46,7 @@ class Supervisor:
         self.environment = self._environment()
         self.web = self._child("web", "-m", "gunicorn", "-c", "python:xraydx.web_server",
                                "xraydx.wsgi:application")  # fmt: skip
-        count = int(os.environ.get("XRAYDX_WORKERS", "2"))
+        count = start_checks.read_worker_count()
         self.workers = [self._worker(number) for number in range(1, count + 1)]
         self.clock = self._child("clock", "manage.py", "run_clock")
         self.children = [self.web]

@@ -13,7 +13,8 @@ import psycopg
 import pytest
 
 from tests.flows.supervised import Installation, installation, wait_for
-from xraydx.embedded_postgres import OWNER
+from xraydx.embedded import Servers
+from xraydx.embedded_postgres import APPLICATION, OWNER
 
 pytestmark = [pytest.mark.flow, pytest.mark.timeout(240)]
 
@@ -147,6 +148,7 @@ def test_a_database_of_a_newer_version_is_refused_untouched() -> None:
         ({"PORT": "many"}, ["PORT must be a number"]),
         ({"PORT": "70000"}, ["PORT must be a number"]),
         ({"XRAYDX_TLS_CERT": "/nowhere.pem"}, ["can't be read"]),
+        ({"XRAYDX_WORKERS": "many"}, ["XRAYDX_WORKERS must be a number"]),
     ],
 )
 def test_a_wrong_start_says_what_to_do(wrong: dict[str, str], words: list[str]) -> None:
@@ -155,3 +157,26 @@ def test_a_wrong_start_says_what_to_do(wrong: dict[str, str], words: list[str]) 
     assert status == 1
     assert all(word in said for word in words), said
     assert "Traceback" not in said
+
+
+def test_servers_of_ones_own_are_used_and_none_is_started(servers: Servers) -> None:
+    name = "xraydx_of_ones_own"
+    with psycopg.connect(servers.owner_url, autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        connection.execute(f"CREATE DATABASE {name}")
+    try:
+        with installation() as one:
+            one.start(
+                DATABASE_URL=servers.postgres.url(APPLICATION, name),
+                DATABASE_OWNER_URL=servers.postgres.url(OWNER, name),
+                REDIS_URL=servers.redis_url,
+            )
+            wait_for(one.answers, seconds=90)
+            assert not (one.var / "postgres").exists()
+            assert not (one.var / "redis").exists()
+            assert one.stop() < 20
+        assert servers.postgres.alive()
+        assert servers.redis.alive()
+    finally:
+        with psycopg.connect(servers.owner_url, autocommit=True) as connection:
+            connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
