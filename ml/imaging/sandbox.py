@@ -55,6 +55,10 @@ class HelperDiedError(Exception):
     """A helper ended without an answer, for a reason that is not the file's."""
 
 
+class HelperStartError(RuntimeError):
+    """No helper could be started: a fault of the installation or of the machine."""
+
+
 class Helper:
     """One child process with its two shared files and its reply pipe."""
 
@@ -63,16 +67,14 @@ class Helper:
         self._outbox = _make_shared_file("outbox")
         self._replies, child_end = os.pipe()
         shared = (self._inbox, self._outbox, child_end)
-        self._process = subprocess.Popen(
-            [sys.executable, "-I", "-c", _BOOT, str(_ROOT), *map(str, shared)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            pass_fds=shared,
-            env=_ENVIRONMENT,
-            cwd="/",
-        )
-        os.close(child_end)
+        try:
+            self._process = _start_process(shared)
+        except OSError:
+            for descriptor in (self._inbox, self._outbox, self._replies):
+                os.close(descriptor)
+            raise
+        finally:
+            os.close(child_end)
         self._pending = b""
         self._ready = False
         self.jobs_left = JOBS_PER_HELPER
@@ -81,12 +83,11 @@ class Helper:
         """Have one file opened.
 
         returns: the helper's answer: "refusal" with "detail", or "header", "corrections", "shape"
-        raises: Refusal where the helper ended over the file, else HelperDiedError
+        raises: Refusal where the helper ended over the file, else HelperDiedError;
+            HelperStartError where it never began
         """
         self.jobs_left -= 1
-        if not self._ready:
-            self._read_line(START_SECONDS)
-            self._ready = True
+        self._wait_until_ready()
         _write_file(self._inbox, data)
         job = {"size": len(data), "pixels": pixels, "limits": dataclasses.asdict(limits)}
         try:
@@ -95,9 +96,22 @@ class Helper:
             self._process.stdin.flush()
         except OSError as fault:
             raise HelperDiedError from fault
-        answer: dict[str, Any] = json.loads(self._read_line(limits.seconds * CLOCK_FACTOR))
+        line = self._read_line(limits.seconds * CLOCK_FACTOR)
         os.ftruncate(self._inbox, 0)
+        try:
+            answer: dict[str, Any] = json.loads(line)
+        except ValueError as fault:
+            raise HelperDiedError from fault
         return answer
+
+    def _wait_until_ready(self) -> None:
+        if self._ready:
+            return
+        try:
+            self._read_line(START_SECONDS)
+        except (Refusal, HelperDiedError) as fault:
+            raise HelperStartError("the process that opens films does not start") from fault
+        self._ready = True
 
     def take_pixels(self, shape: tuple[int, int]) -> Film:
         """Copy the film out of the shared file; a copy cannot change or vanish afterwards."""
@@ -133,7 +147,7 @@ class Helper:
         ended_by = -self._process.wait()
         if ended_by in (signal.SIGXCPU, signal.SIGXFSZ):
             raise Refusal("decode_limit", limit="time" if ended_by == signal.SIGXCPU else "size")
-        if self._ready and ended_by in (signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT):
+        if ended_by in (signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT):
             raise Refusal("unreadable", fault=signal.Signals(ended_by).name)
         raise HelperDiedError
 
@@ -168,11 +182,11 @@ class Sandbox:
         """Have a file opened by a helper.
 
         returns: (the helper's answer, the film where `pixels`)
-        raises: Refusal with one of DECODE_CODES
+        raises: Refusal with one of DECODE_CODES; HelperStartError, which is no film's fault
         """
         try:
             return self._open_once(data, limits=limits, pixels=pixels)
-        except HelperDiedError:
+        except (HelperDiedError, HelperStartError):
             pass  # ended from outside, for example by the kernel for want of memory: once more
         try:
             return self._open_once(data, limits=limits, pixels=pixels)
@@ -247,6 +261,18 @@ class Sandbox:
         for helper in list(self._all):
             helper.abandon()
         self._all.clear()
+
+
+def _start_process(shared: tuple[int, int, int]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-I", "-c", _BOOT, str(_ROOT), *map(str, shared)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        pass_fds=shared,
+        env=_ENVIRONMENT,
+        cwd="/",
+    )
 
 
 def _to_refusal(answer: dict[str, Any]) -> Refusal:

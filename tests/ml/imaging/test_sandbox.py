@@ -16,7 +16,7 @@ import pytest
 
 from ml.imaging import sandbox as sandbox_module
 from ml.imaging.decode import DEFAULT_LIMITS, decode, read_header
-from ml.imaging.sandbox import JOBS_PER_HELPER, Sandbox
+from ml.imaging.sandbox import JOBS_PER_HELPER, HelperStartError, Sandbox
 from ml.refusal import Refusal
 from tests.ml.imaging.files import (
     dicom_bytes,
@@ -164,6 +164,14 @@ def _runs(pid: int) -> bool:
         return stat.rsplit(")", 1)[1].split()[0] != "Z"
     except OSError:
         return False
+
+
+def test_a_helper_that_cannot_start_is_no_refusal(sandbox, monkeypatch):
+    monkeypatch.setattr(sandbox_module, "_BOOT", "raise SystemExit(1)")
+    with pytest.raises(HelperStartError):
+        _open(sandbox)
+    monkeypatch.undo()
+    assert _open(sandbox)[1] is not None
 
 
 def test_a_helper_gets_none_of_its_parents_secrets(sandbox, monkeypatch):
