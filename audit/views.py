@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from uuid import UUID
 
+from django.apps import apps
 from django.contrib.auth import get_user_model
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.functional import Promise
 from django.views.decorators.http import require_POST, require_safe
 
 from audit.forms import FilterForm
@@ -33,8 +35,9 @@ class Row:
 
     entry: Entry
     actor: str
+    kind: str | Promise
     target: str
-    detail: list[tuple[str, str]]
+    detail: list[tuple[str, object]]
 
 
 @require_safe
@@ -115,14 +118,23 @@ def _rows(entries: list[Entry]) -> list[Row]:
         Row(
             entry=entry,
             actor=names.get(str(entry.actor_id), ""),
+            kind=_kind(entry.target_type),
             target=names.get(entry.target_id, ""),
             detail=[
-                (key, ", ".join(map(str, value)) if isinstance(value, list) else str(value))
+                (key, ", ".join(map(str, value)) if isinstance(value, list) else value)
                 for key, value in entry.detail.items()
             ],
         )
         for entry in entries
     ]
+
+
+def _kind(target_type: str) -> str | Promise:
+    """Return what the target is in words, its code where no model has it any more."""
+    try:
+        return apps.get_model(target_type)._meta.verbose_name or target_type
+    except (LookupError, ValueError):
+        return target_type
 
 
 def _number(text: str) -> int | None:

@@ -48,7 +48,7 @@ def profile(request: HttpRequest) -> HttpResponse:
 @open_to_owing
 @never_cache
 @sensitive_post_parameters()
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def password(request: HttpRequest) -> HttpResponse:
     """Change the password; a one-time one must be."""
     form = PasswordForm(request.POST or None)
@@ -68,7 +68,7 @@ def password(request: HttpRequest) -> HttpResponse:
 
 @open_to_owing
 @never_cache
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def enrol(request: HttpRequest) -> HttpResponse:
     """Show the QR code, and switch the second factor on with the first code."""
     user = _user(request)
@@ -89,7 +89,7 @@ def enrol(request: HttpRequest) -> HttpResponse:
 
 @never_cache
 @sensitive_post_parameters()
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def second_factor_change(request: HttpRequest, action: str) -> HttpResponse:
     """Renew the recovery codes or remove the second factor, after the password once more."""
     user = _user(request)

@@ -56,7 +56,7 @@ def users(request: HttpRequest) -> HttpResponse:
 
 
 @never_cache
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 @require_capability(Capability.manage_users)
 def user_create(request: HttpRequest) -> HttpResponse:
     """Add an account and show its one-time password once."""
@@ -75,7 +75,7 @@ def user_create(request: HttpRequest) -> HttpResponse:
     return render(request, "accounts/user_create.html", {"form": form}, status=status)
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 @require_capability(Capability.manage_users)
 def user(request: HttpRequest, user_id: UUID) -> HttpResponse:
     """Show an account and change its name and role."""

@@ -9,6 +9,8 @@ from accounts.services import bootstrap_admin
 
 class Command(BaseCommand):
     help = "Make the administrator 'admin' and print the password once; do nothing where it exists."
+    # Nothing but the answer is printed, not even advice about settings.
+    requires_system_checks: list[str] = []
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Print the password of the account that was just made."""

@@ -12,6 +12,8 @@ from xraydx.errors import UserError, message_for
 
 class Command(BaseCommand):
     help = "Make an API token for an account and print it, and nothing else, once."
+    # Nothing but the answer is printed, not even advice about settings.
+    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Take account, scopes and days."""

@@ -14,6 +14,8 @@ from xraydx.errors import UserError, message_for
 
 class Command(BaseCommand):
     help = "Add an account and print its one-time password (a program's account has none)."
+    # Nothing but the answer is printed, not even advice about settings.
+    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Take name and role."""
