@@ -290,7 +290,15 @@ class Training:
         self.optimiser.load_state_dict(state["optimiser"])
         for key in ("steps", "seen", "progress", "best"):
             setattr(self, key, state[key])
+        self._reseed(self.config["schedule"]["seed"] + self.steps)
         return True
+
+    def _reseed(self, seed: int) -> None:
+        """Draw other films and changes than the part of the run before did."""
+        torch.manual_seed(seed)
+        self.rng = np.random.default_rng(seed)
+        for films in self.lists.values():
+            films.rng = self.rng
 
 
 def steps_of(training: Training, *, minutes: float | None) -> Iterator[float]:

@@ -185,35 +185,46 @@ def measure(
     logits, films: by split: val, test, and normals (test films that radiologists read as normal)
     """
     test = films["test"]
-    truth, probability = published_truth(test), _probabilities(logits["test"], calibration)
-    columns = list(enumerate(CLASSIFIER_LABELS))
     figures: dict[str, Any] = {
         "films": {name: len(part) for name, part in films.items()},
         "AUC on test": _areas(logits["test"], test),
         "AUC on val": _areas(logits["val"], films["val"]),
         "mean AUC of 13 on test, by group": _groups(logits["test"], test),
         "abnormal, RSNA's opacity against normal on test": _rsna(logits["test"], test),
-        "calibration error on test": {
-            label: round(calibration_error(truth[:, c], probability[:, c]), 4)
-            for c, label in columns
-        },
-        "operating points on test": {
-            label: {
-                name: _counts(measure_point(point.threshold, probability[:, c], truth[:, c]))
-                for name, point in points[label].items()
-            }
-            for c, label in columns
-        },
+        **_by_threshold(logits["test"], test, calibration, points),
     }
     if "normals" in films:
-        normal = _probabilities(logits["normals"], calibration)
-        alerts = np.array([points[name]["alert"].threshold for name in NAMES])
-        above = (normal[:, : len(NAMES)] >= alerts).sum(1)
-        figures["films that radiologists read as normal"] = {
-            "alerts per film": round(float(above.mean()), 3),
-            "share of films with an alert": round(float((above > 0).mean()), 3),
-        }
+        figures["films that radiologists read as normal"] = _false_alarms(
+            _probabilities(logits["normals"], calibration), points
+        )
     return figures
+
+
+def _by_threshold(
+    logits: np.ndarray,
+    films: Sequence[Film],
+    calibration: Mapping[str, Calibration],
+    points: Points,
+) -> dict[str, Any]:
+    truth, probability = published_truth(films), _probabilities(logits, calibration)
+    errors, counts = {}, {}
+    for column, label in enumerate(CLASSIFIER_LABELS):
+        has_it, given = truth[:, column], probability[:, column]
+        errors[label] = round(calibration_error(has_it, given), 4)
+        counts[label] = {
+            name: _counts(measure_point(point.threshold, given, has_it))
+            for name, point in points[label].items()
+        }
+    return {"calibration error on test": errors, "operating points on test": counts}
+
+
+def _false_alarms(probability: np.ndarray, points: Points) -> dict[str, float]:
+    alerts = np.array([points[name]["alert"].threshold for name in NAMES])
+    above = (probability[:, : len(NAMES)] >= alerts).sum(1)
+    return {
+        "alerts per film": round(float(above.mean()), 3),
+        "share of films with an alert": round(float((above > 0).mean()), 3),
+    }
 
 
 def _counts(point: OperatingPoint) -> dict[str, float | None]:

@@ -239,12 +239,18 @@ def load_pixels(path: Path) -> np.ndarray:
 
 
 def cache_prepared(
-    paths: Sequence[Path], *, size: int, number: int, folder: Path = CACHE, note: str = "films"
+    paths: Sequence[Path],
+    *,
+    size: int,
+    number: int,
+    folder: Path | None = None,
+    note: str = "films",
 ) -> np.ndarray:
     """Prepare films once and keep them in a memory-mapped array; later calls only open it.
 
     returns: [N, size, size] uint8, read-only, in the order of paths
     """
+    folder = folder or CACHE
     key = hashlib.sha256("\n".join(str(path) for path in paths).encode()).hexdigest()[:12]
     target = folder / f"{note}-{size}-p{number}-{key}.npy"
     if not target.exists():

@@ -137,7 +137,7 @@ def test_a_release_that_lacks_a_member_is_named(weights):
     del said["members"]["gate"]
     said["seal"] = seal_of(said)
     path.write_text(json.dumps(said))
-    with pytest.raises(ReleaseError, match="lacks members.*gate"):
+    with pytest.raises(ReleaseError, match=r"lacks members.*gate"):
         load_release(weights=weights)
 
 

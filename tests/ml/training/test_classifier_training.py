@@ -1,0 +1,167 @@
+"""A small run learns what was drawn, goes on where it was cut off, and exports what it learnt."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from ml.imaging.phantom import draw_phantom
+from ml.training.batches import augment
+from ml.training.classifier import (
+    Config,
+    Training,
+    build_network,
+    infer,
+    read_config,
+    steps_of,
+    targets_of,
+    train,
+    truth_of,
+)
+from ml.training.classifier_export import OUTPUTS, ClassifierGraph, load_serving
+from ml.training.data import Film
+from ml.training.depthwise import speed_up_depthwise
+from ml.training.metrics import roc_auc
+from ml.vocabulary import CLASSIFIER_LABELS
+from tests.ml.training.engines import assert_engines_agree
+
+pytestmark = pytest.mark.training
+
+SIZE = 64
+EFFUSION = CLASSIFIER_LABELS.index("Effusion")
+ABNORMAL = CLASSIFIER_LABELS.index("abnormal")
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Drawn chests, every other one with fluid in the lower third."""
+    root = tmp_path_factory.mktemp("data")
+    rows = ["film,patient,labels,age,sex,view,split,rsna"]
+    (root / "nih" / "films").mkdir(parents=True)
+    for number in range(72):
+        film = draw_phantom(number, SIZE).film
+        if number % 2:
+            film[SIZE * 2 // 3 :, : SIZE // 2] = 0.9
+        path = root / "nih" / "films" / f"{number}.webp"
+        cv2.imwrite(str(path), np.rint(film * 255).astype(np.uint8))
+        split = "val" if number >= 48 else "train"
+        rows.append(f"{number},p{number},{'Effusion' if number % 2 else ''},50,F,PA,{split},")
+    (root / "nih" / "films.csv").write_text("\n".join(rows) + "\n")
+    for source in ("normals", "lungs_only"):
+        (root / "nih" / f"{source}.csv").write_text(rows[0] + "\n")
+    return root
+
+
+@pytest.fixture
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
+    monkeypatch.setattr("ml.training.data.CACHE", tmp_path / "cache")
+    small = read_config()
+    small["network"] |= {"size": SIZE, "drop_path": 0.0, "dropout": 0.0}
+    small["schedule"] |= {
+        "films": 640, "batch": 16, "warm_up_steps": 5, "early_sizes": [[48, 0.3]],
+        "evaluate_every": 320, "learning_rate": 2e-3, "head_learning_rate": 5e-3,
+    }  # fmt: skip
+    return small
+
+
+def test_a_short_run_learns_what_was_drawn_and_serves_it(data, config, tmp_path):
+    best = train(config, data=data, folder=tmp_path / "run")
+    network = load_serving(best)
+    training = Training(config, data, tmp_path / "other")
+    pixels = training._prepared(training.val, "val-films")
+    assert isinstance(network, ClassifierGraph)
+    logits = infer(network.network, np.asarray(pixels), config["network"], mirrored=True)
+    truth = truth_of(training.val)
+    assert roc_auc(truth[:, EFFUSION], logits[:, EFFUSION]) > 0.9
+    assert roc_auc(truth[:, ABNORMAL], logits[:, ABNORMAL]) > 0.9
+
+
+def test_a_run_that_was_cut_off_goes_on_where_it_was(data, config, tmp_path):
+    first = Training(config, data, tmp_path / "run")
+    steps = steps_of(first, minutes=None)
+    for _ in range(4):
+        next(steps)
+    first.save("last.pt")
+    second = Training(config, data, tmp_path / "run")
+    assert second.resume()
+    assert (second.steps, second.seen, second.progress) == (4, 64, first.progress)
+    for ours, theirs in zip(
+        second.average.state_dict().values(), first.average.state_dict().values(), strict=True
+    ):
+        assert torch.equal(ours, theirs)
+
+
+def test_the_clock_can_end_the_schedule(data, config, tmp_path):
+    config["schedule"]["films"] = 10**9
+    training = Training(config, data, tmp_path / "run")
+    losses = list(steps_of(training, minutes=0.05))
+    assert training.progress >= 1
+    assert 1 <= len(losses) < 200
+
+
+def test_targets_lean_on_soft_labels_and_on_radiologists():
+    plain, normal = (
+        Film(Path("f"), name, "p", frozenset({"Mass"}), "train", "films", reading=reading)
+        for name, reading in (("a", ""), ("b", "normal"))
+    )
+    mass = CLASSIFIER_LABELS.index("Mass")
+    soft = {"a": {"Mass": 0.6, "Edema": 0.2}}
+    found = targets_of([plain, normal], soft, soft_share=0.5, normal_share=0.25)
+    assert found[0, mass] == pytest.approx(0.8)
+    assert found[0, CLASSIFIER_LABELS.index("Edema")] == pytest.approx(0.1)
+    assert found[1, mass] == pytest.approx(0.25)
+    assert found[0, ABNORMAL] == 1
+    assert found[1, ABNORMAL] == 0
+
+
+def test_augmentation_changes_films_and_keeps_their_range():
+    torch.manual_seed(0)
+    film = torch.from_numpy(draw_phantom(1, SIZE).film)[None, None].float() * 255
+    batch = film.repeat(4, 1, 1, 1)
+    changed = augment(batch, read_config()["augment"], size=48)
+    assert changed.shape == (4, 1, 48, 48)
+    assert 0 <= float(changed.min()) < float(changed.max()) <= 255
+    assert not torch.allclose(changed[0], changed[1], atol=1.0)
+
+
+def test_depthwise_convolutions_give_the_gradients_of_torch_itself():
+    torch.manual_seed(0)
+    settings = dict(read_config()["network"], drop_path=0.0, dropout=0.0)
+    fast = build_network(settings, outputs=3, start=None).eval()
+    import timm
+
+    plain = timm.create_model(settings["architecture"], in_chans=1, num_classes=3).eval()
+    plain.load_state_dict(fast.state_dict())
+    film = torch.randn(2, 1, SIZE, SIZE)
+    for network in (fast, plain):
+        network(film).square().sum().backward()
+    for (name, ours), theirs in zip(fast.named_parameters(), plain.parameters(), strict=True):
+        assert ours.grad is not None
+        assert theirs.grad is not None
+        scale = float(theirs.grad.abs().max()) + 1e-6
+        assert float((ours.grad - theirs.grad).abs().max()) < 0.01 * scale, name
+    assert speed_up_depthwise(plain) == 16
+
+
+@pytest.mark.parametrize("engine", ["openvino", "onnx"])
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_the_exported_graph_agrees_with_torch(tmp_path, engine, mirrored):
+    torch.manual_seed(1)
+    network = build_network(read_config()["network"], outputs=len(CLASSIFIER_LABELS), start=None)
+    graph = ClassifierGraph(network, mirrored=mirrored).eval()
+    assert_engines_agree(graph, tmp_path, size=SIZE, outputs=OUTPUTS, engine=engine)
+
+
+def test_logits_are_the_mean_of_what_every_place_adds():
+    torch.manual_seed(2)
+    network = build_network(read_config()["network"], outputs=4, start=None).eval()
+    film = torch.randn(1, 1, SIZE, SIZE)
+    with torch.no_grad():
+        logits, maps = ClassifierGraph(network, mirrored=False).eval()(film)
+        expected = network(film)
+    assert torch.allclose(maps.mean((2, 3)), logits)
+    assert torch.allclose(logits, expected, atol=1e-4)
