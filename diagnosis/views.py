@@ -4,7 +4,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.contrib import messages
-from django.http import FileResponse, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -95,10 +95,11 @@ def analysis_status(request: HttpRequest, analysis_id: UUID) -> HttpResponse:
 
 
 @require_GET
-def image(request: HttpRequest, analysis_id: UUID, name: str) -> FileResponse:
+def image(request: HttpRequest, analysis_id: UUID, name: str) -> HttpResponse:
     """A stored picture of an analysis."""
-    picture = services.view_image(analysis_id=analysis_id, name=name, by=_user(request))
-    response = FileResponse(picture, content_type="image/png", filename=f"{name}.png")
+    # At most 1024 px: read whole, so that no file stays open for a browser that goes away.
+    with services.view_image(analysis_id=analysis_id, name=name, by=_user(request)) as picture:
+        response = HttpResponse(picture.read(), content_type="image/png")
     # Workstations are shared: a picture stays in no cache.
     response["Cache-Control"] = "private, no-store"
     return response

@@ -36,10 +36,6 @@ def visit_here(actor: User | None) -> Call:
     return Call({"visit_id": make_visit().id})
 
 
-def visit_gone(actor: User | None) -> Call:
-    return Call({"visit_id": left_long_ago().id})
-
-
 def sent_here(actor: User | None) -> Call:
     return Call({"visit_id": make_visit().id}, {"file": SimpleUploadedFile("a.png", draw_png())})
 
@@ -81,7 +77,6 @@ def signature_here(actor: User | None) -> Call:
 HERE, GONE = "in the ER", "left long ago"
 ROWS = [
     Row("diagnosis:upload", "get", UPLOAD, visit_here, HERE),
-    Row("diagnosis:upload", "get", UPLOAD & SEE_ALL, visit_gone, GONE, refused=404),
     Row("diagnosis:upload", "post", UPLOAD, sent_here, HERE, status=302),
     Row("diagnosis:film", "get", ALL_ROLES, film_here, HERE),
     Row("diagnosis:film", "get", SEE_ALL, film_gone, GONE, refused=404),

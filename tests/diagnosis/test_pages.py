@@ -112,7 +112,7 @@ def test_a_picture_is_private_and_its_view_is_recorded() -> None:
     answer = client_of(nurse).get(f"/analyses/{analysis.id}/images/attention/")
     assert answer["Cache-Control"] == "private, no-store"
     assert answer["Content-Type"] == "image/png"
-    assert b"".join(answer).startswith(b"\x89PNG")  # type: ignore[arg-type]
+    assert answer.content.startswith(b"\x89PNG")
     assert Entry.objects.filter(action="image.view", actor_id=nurse.id).exists()
 
 
