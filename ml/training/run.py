@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ml.bundle import OPTIONAL, REQUIRED, WEIGHTS, Bundle
+from ml.bundle import OPTIONAL, REQUIRED, WEIGHTS, Bundle, load_release
 from ml.training.data import SHARED, LayoutError
+from ml.training.documents import PAGE, update_page
 from ml.training.loop import CHECKPOINTS, CONFIGS, load_config
 from ml.training.papers import figures_of, newest_version, write_release
 
@@ -110,6 +111,8 @@ def export(arguments: argparse.Namespace) -> None:
         members = {name: newest_version(name) for name in REQUIRED}
         members |= {name: newest_version(name) for name in OPTIONAL if (WEIGHTS / name).is_dir()}
         print(write_release(arguments.version, members))
+        if PAGE.exists():
+            update_page(load_release(arguments.version))
         return
     for name in GROUPS.get(arguments.network, (arguments.network,)):
         print(export_network(name, arguments.version, data=arguments.data).folder)
