@@ -49,7 +49,8 @@ def _classifier_table(bundle: Bundle) -> list[str]:
         f"{_point(points['abnormal']['alert'])} |",
     ]
     lines += [
-        f"| {name} | {_interval(areas[name])} | {errors[name]:.3f} | {_point(points[name]['alert'])} |"
+        f"| {name} | {_interval(areas[name])} | {errors[name]:.3f} | "
+        f"{_point(points[name]['alert'])} |"
         for name in NAMES
     ]
     return lines
