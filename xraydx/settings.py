@@ -341,6 +341,11 @@ SPECTACULAR_SETTINGS = {
     "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
     "SCHEMA_PATH_PREFIX": r"/api/v1/",
+    "ENUM_NAME_OVERRIDES": {
+        "AnalysisStatus": "diagnosis.states.Status",
+        "VisitStatus": "patients.serializers.VISIT_STATUSES",
+        "ListStatus": "patients.criteria.STATUSES",
+    },
 }
 
 # Language and time
