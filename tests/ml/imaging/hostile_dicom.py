@@ -89,7 +89,7 @@ def _cut_in_header() -> bytes:
 def _deflate_bomb() -> bytes:
     packer = zlib.compressobj(9, zlib.DEFLATED, -15)
     block = bytes(1 << 20)
-    return deflated_dicom(b"".join(packer.compress(block) for _ in range(400)) + packer.flush())
+    return deflated_dicom(b"".join(packer.compress(block) for _ in range(60)) + packer.flush())
 
 
 def _pixels_of_undefined_length() -> bytes:

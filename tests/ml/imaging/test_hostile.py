@@ -32,15 +32,10 @@ def test_a_hostile_file_has_its_answer(name, caplog, capfd):
     data = make()
     started = time.monotonic()
     assert _answer(data) in codes
-    assert time.monotonic() - started < 20
+    assert _answer(data, with_pixels=False) in codes
+    assert time.monotonic() - started < 40
     assert not caplog.records
     assert capfd.readouterr() == ("", "")
-
-
-@pytest.mark.parametrize("name", MAKERS)
-def test_the_header_is_refused_where_the_film_is(name):
-    make, codes = MAKERS[name]
-    assert _answer(make(), with_pixels=False) in codes
 
 
 def test_the_list_has_more_than_sixty_kinds_and_only_known_codes():
