@@ -2,10 +2,10 @@
 
 Everything is drawn from a seed; names follow how common they are, so that a search for a
 frequent one meets a third of the table. Rows are copied in by the tables' owner and pass
-every constraint.
+every constraint. Findings are drawn for the last tenth of the visits, on which the pages that
+show them are measured.
 """
 
-import hashlib
 import random
 import uuid
 from collections.abc import Iterable, Iterator
@@ -16,7 +16,6 @@ from typing import Any
 import psycopg
 from psycopg.types.json import Jsonb
 
-from diagnosis.models import Analysis, Film, Finding, Study
 from ml.vocabulary import NAMES
 from patients.folding import fold_area
 from patients.models import NOT_URGENT, Attendance, Patient, Visit
@@ -32,6 +31,41 @@ AREAS = ["Resus", "A1", "A2", "A3", "A4", "B1", "B2", "Waiting room"]
 COMPLAINTS = ["Cough and fever", "Chest pain", "Fall from height", "Dyspnoea", "Trauma", ""]
 IN_ER, JUST_LEFT = 120, 900
 YEARS = 3
+
+
+# Films and analyses need no folding, so the database draws them itself.
+FILMS = (
+    """
+    INSERT INTO diagnosis_study (id, visit_id, study_uid, created_at)
+    SELECT gen_random_uuid(), id, '', opened_at FROM patients_visit
+    """,
+    """
+    INSERT INTO diagnosis_film (id, study_id, visit_id, patient_id, sha256, size, format, width,
+        height, view, sop_uid, uploaded_by_id, uploaded_at)
+    SELECT gen_random_uuid(), s.id, v.id, v.patient_id,
+        encode(sha256(convert_to(v.id::text || n, 'UTF8')), 'hex'), 1000000, 'png', 1024,
+        1024, 'PA', '', %(by)s, v.opened_at + n * interval '10 minutes'
+    FROM patients_visit v JOIN diagnosis_study s ON s.visit_id = v.id,
+        generate_series(1, %(each)s) n
+    ORDER BY v.opened_at DESC LIMIT %(analyses)s
+    """,
+    """
+    INSERT INTO diagnosis_analysis (id, film_id, release, status, reason, incident, attempt,
+        released, worker, available_at, created_at, updated_at, started_at, finished_at, quality,
+        abnormal, timings_ms, images)
+    SELECT gen_random_uuid(), id, 'bench', CASE WHEN refused THEN 'refused' ELSE 'succeeded' END,
+        CASE WHEN refused THEN 'lateral' ELSE '' END, '', 1, 0, '', uploaded_at, uploaded_at,
+        uploaded_at + interval '1 second', uploaded_at, uploaded_at + interval '1 second', '{}',
+        CASE WHEN refused THEN NULL ELSE 0.4 END, '{}', '{}'
+    FROM (SELECT *, sha256 LIKE '00%%' AS refused FROM diagnosis_film) film
+    """,
+    """
+    INSERT INTO diagnosis_finding (analysis_id, code, probability, threshold, above, rank)
+    SELECT a.id, c.code, 0.9 / c.rank, 0.3, c.rank < 3, c.rank
+    FROM diagnosis_analysis a, unnest(%(codes)s::text[]) WITH ORDINALITY AS c (code, rank)
+    WHERE a.status = 'succeeded' AND a.created_at >= %(recent)s
+    """,
+)
 
 
 @dataclass
@@ -92,53 +126,6 @@ class Hospital:
             created_by_id=self.users["nurse"],
         )
 
-    def film(self, study: Study, number: int) -> tuple[Film, Analysis]:
-        """Draw a film and its analysis, one in fifty refused."""
-        taken = study.visit.opened_at + timedelta(minutes=10)
-        film = Film(
-            id=self.uid(),
-            study=study,
-            visit=study.visit,
-            patient=study.visit.patient,
-            sha256=hashlib.sha256(str(number).encode()).hexdigest(),
-            size=1_000_000,
-            format="png",
-            width=1024,
-            height=1024,
-            view="PA",
-            uploaded_by_id=self.users["nurse"],
-            uploaded_at=taken,
-        )
-        refused = number % 50 == 0
-        analysis = Analysis(
-            id=self.uid(),
-            film=film,
-            release="bench",
-            status="refused" if refused else "succeeded",
-            reason="lateral" if refused else "",
-            attempt=1,
-            available_at=taken,
-            created_at=taken,
-            updated_at=taken + timedelta(seconds=1, microseconds=number),
-            started_at=taken,
-            finished_at=taken + timedelta(seconds=1),
-            quality={},
-            abnormal=None if refused else 0.4,
-        )
-        return film, analysis
-
-    def findings(self, analysis: Analysis) -> list[Finding]:
-        """Draw the 13 probabilities of an analysis."""
-        if analysis.status != "succeeded":
-            return []
-        ranked = sorted(((self.draw.random() ** 3, code) for code in NAMES), reverse=True)
-        return [
-            Finding(
-                analysis=analysis, code=code, probability=p, threshold=0.3, above=p > 0.3, rank=rank
-            )
-            for rank, (p, code) in enumerate(ranked, 1)
-        ]
-
 
 def summarise(patient: Patient, visits: list[Visit]) -> None:
     """Set what patients.summary would, without a query."""
@@ -165,12 +152,15 @@ def fill(connection: psycopg.Connection[Any], hospital: Hospital) -> None:
     copy(connection, visits)
     copy(connection, [key for patient, _ in people for key in search_keys_of(patient)])
     copy(connection, list(attendances(hospital, people)))
-    studies = [Study(id=hospital.uid(), visit=v, created_at=v.opened_at) for v in visits]
-    copy(connection, studies)
-    rows = [hospital.film(studies[n % len(studies)], n) for n in range(hospital.analyses)]
-    copy(connection, [film for film, _ in rows])
-    copy(connection, [analysis for _, analysis in rows])
-    copy(connection, (f for _, analysis in rows for f in hospital.findings(analysis)))
+    parameters = {
+        "analyses": hospital.analyses,
+        "each": -(-hospital.analyses // len(visits)),
+        "by": hospital.users["nurse"],
+        "codes": list(NAMES),
+        "recent": visits[-len(visits) // 10].opened_at,
+    }
+    for statement in FILMS:
+        connection.execute(statement, parameters)
 
 
 def attendances(
