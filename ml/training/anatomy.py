@@ -27,6 +27,7 @@ from ml.training.loop import (
     optimiser,
     seed_all,
     set_rate,
+    step_down,
 )
 from ml.training.members import read_checkpoint
 
@@ -228,10 +229,7 @@ def train_epoch(
         with autocast(enabled=config.get("bf16", True)):
             logits = network.logits(film.contiguous(memory_format=torch.channels_last))
         loss = overlap_loss(logits.float(), truth)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(network.parameters(), 5.0)
-        optimizer.step()
+        step_down(optimizer, loss, network, limit=5.0)
         ema.update(network)
         losses.append(float(loss.detach()))
     return float(np.mean(losses))

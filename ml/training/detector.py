@@ -28,6 +28,7 @@ from ml.training.loop import (
     optimiser,
     seed_all,
     set_rate,
+    step_down,
 )
 from ml.training.members import read_checkpoint
 
@@ -148,13 +149,15 @@ def train_epoch(
             output = network.raw(batch)
         criterion.class_weights = known  # [B, 1, 9], multiplied onto the loss of every anchor
         loss = criterion(output, targets)[0].sum() / batch_size
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(network.parameters(), 10.0)
-        optimizer.step()
+        step_down(optimizer, loss, network, limit=10.0)
         ema.update(network)
         losses.append(float(loss.detach()))
     return float(np.mean(losses))
+
+
+def prepare_films(films: Sequence[BoxedFilm], *, size: int, number: int, note: str) -> np.ndarray:
+    """Prepared films [N, size, size] uint8."""
+    return cache_prepared([f.film.path for f in films], size=size, number=number, note=note)
 
 
 def train(config: dict[str, Any], *, root: Path = SHARED, threads: int = 1) -> TrainingRun:
@@ -165,19 +168,9 @@ def train(config: dict[str, Any], *, root: Path = SHARED, threads: int = 1) -> T
     seed_all(config["seed"])
     train_films = read_boxed_films(root, split="train")
     val_films = [item for item in read_boxed_films(root, split="val") if len(item.boxes)]
-    stored = config.get("stored", 448)
-    pixels = cache_prepared(
-        [i.film.path for i in train_films],
-        size=stored,
-        number=config["preprocessing"],
-        note="boxed",
-    )
-    val_pixels = cache_prepared(
-        [i.film.path for i in val_films],
-        size=config["size"],
-        number=config["preprocessing"],
-        note="boxed-val",
-    )
+    number = config["preprocessing"]
+    pixels = prepare_films(train_films, size=config["stored"], number=number, note="boxed")
+    val_pixels = prepare_films(val_films, size=config["size"], number=number, note="boxed-val")
     network = LesionNetwork(size=config["size"])
     start = root / "weights" / START
     print(f"{len(train_films)} films, {load_start(network, start)} tensors from {start.name}")

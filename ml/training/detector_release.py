@@ -13,8 +13,8 @@ import numpy as np
 from ml.bundle import WEIGHTS, Bundle, OperatingPoint
 from ml.detect import MIN_SCORE, overlap_with, select_candidates
 from ml.training.boxes import KINDS, BoxedFilm, read_boxed_films, soften
-from ml.training.data import SHARED, cache_prepared
-from ml.training.detector import LesionNetwork
+from ml.training.data import SHARED
+from ml.training.detector import LesionNetwork, prepare_films
 from ml.training.detector_report import (
     OVERLAPS,
     Output,
@@ -39,11 +39,6 @@ from ml.vocabulary import BOX_LABELS
 
 FALSE_BOXES = 0.2  # per normal film, over the 8 labels
 LOWEST_EXPONENT = 0.3
-
-
-def prepare_films(films: Sequence[BoxedFilm], *, size: int, number: int, note: str) -> np.ndarray:
-    """Prepared films [N, size, size] uint8."""
-    return cache_prepared([f.film.path for f in films], size=size, number=number, note=note)
 
 
 def is_normal(item: BoxedFilm) -> bool:
@@ -176,6 +171,24 @@ def measure(
     return figures
 
 
+def tell(metrics: Mapping[str, Any]) -> Evidence:
+    """What the card says."""
+    return Evidence(
+        purpose="Boxes eight findings on a frontal film.",
+        training_data=f"{NIH}: films with a radiologist's boxes, and films without a finding; "
+        f"boxes of lung opacity and normal films from the {RSNA}. Started from YOLOv5n's COCO "
+        "weights.",
+        licence="AGPL-3.0 (YOLOv5)",
+        metrics=metrics,
+        limits=[
+            "Few boxes: some labels have about 45 of them to learn from and 17 to be measured on.",
+            "A score orders candidates of one label; it is not a probability.",
+            "hit: the highest-scoring box of the right label overlaps the radiologist's by more "
+            "than the figure; chance: a training box of that label laid on the film.",
+        ],
+    )
+
+
 def export(
     config: dict[str, Any], version: str, *, root: Path = SHARED, weights: Path = WEIGHTS
 ) -> Bundle:
@@ -207,25 +220,11 @@ def export(
         },
         settings={"kinds": list(KINDS), "exponent": network.exponent},
     )
-    evidence = Evidence(
-        purpose="Boxes eight findings on a frontal film.",
-        training_data=f"{NIH}: films with a radiologist's boxes, and films without a finding; "
-        f"boxes of lung opacity and normal films from the {RSNA}. Started from YOLOv5n's COCO "
-        "weights.",
-        licence="AGPL-3.0 (YOLOv5)",
-        metrics=metrics,
-        limits=[
-            "Few boxes: some labels have about 45 of them to learn from and 17 to be measured on.",
-            "A score orders candidates of one label; it is not a probability.",
-            "hit: the highest-scoring box of the right label overlaps the radiologist's by more "
-            "than the figure; chance: a training box of that label laid on the film.",
-        ],
-    )
     keep_checkpoint(
         "detector",
         version,
         {"size": size, "exponent": network.exponent, "state": network.state_dict()},
     )
     return write_bundle(
-        "detector", version, network, contract=contract, evidence=evidence, weights=weights
+        "detector", version, network, contract=contract, evidence=tell(metrics), weights=weights
     )

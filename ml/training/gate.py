@@ -28,6 +28,7 @@ from ml.training.loop import (
     optimiser,
     seed_all,
     set_rate,
+    step_down,
 )
 from ml.training.members import read_checkpoint
 
@@ -134,10 +135,7 @@ def train_epoch(
             draw_one(pools, pixels, size=config["size"], rng=rng) for _ in range(config["batch"])
         ]
         loss = loss_of(network, draws, bf16=config.get("bf16", True))
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(network.parameters(), 5.0)
-        optimizer.step()
+        step_down(optimizer, loss, network, limit=5.0)
         ema.update(network)
         losses.append(float(loss.detach()))
     return float(np.mean(losses))

@@ -56,9 +56,12 @@ def read_gate_films(root: Path, *, normals: int = 2000) -> list[GateFilm]:
     films = []
     used = 0
     for film in read_layout(root):
-        used += film.source == "normals" and film.split == "train"
-        if film.source == "lungs_only" or (film.source == "normals" and used > normals):
+        if film.source == "lungs_only":
             continue
+        if film.source == "normals" and film.split == "train":
+            used += 1
+            if used > normals:
+                continue
         films.append(GateFilm(film.path, "frontal", f"nih {film.source}", film.split))
     for folder, column in (("guangzhou", "split"), ("anatomy", "split")):
         with (root / folder / "films.csv").open(newline="") as file:

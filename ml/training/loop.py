@@ -151,6 +151,16 @@ def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
         group["lr"] = rate
 
 
+def step_down(
+    optimizer: torch.optim.Optimizer, loss: torch.Tensor, network: nn.Module, *, limit: float
+) -> None:
+    """One step of the optimiser, with the gradients' norm clipped to `limit`."""
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    nn.utils.clip_grad_norm_(network.parameters(), limit)
+    optimizer.step()
+
+
 def autocast(*, enabled: bool = True) -> torch.autocast:
     """bfloat16 on the CPU, which makes convolutions here about twice as fast."""
     return torch.autocast("cpu", dtype=torch.bfloat16, enabled=enabled)

@@ -46,6 +46,11 @@ def directional_graph() -> onnx.ModelProto:
         helper.make_node("Flatten", ["mean4"], ["mean2"]),
         helper.make_node("Sigmoid", ["mean2"], ["inverted"]),
     ]
+    return make_model(nodes, weights)
+
+
+def make_model(nodes: list[onnx.NodeProto], weights: dict[str, np.ndarray]) -> onnx.ModelProto:
+    size = tiny.SIZE
     graph = helper.make_graph(
         nodes,
         "directional",
