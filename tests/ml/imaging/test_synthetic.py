@@ -13,6 +13,8 @@ import numpy as np
 import pydicom
 import pytest
 
+from ml.bundle import WEIGHTS, load_bundle
+from ml.gate import load_gate
 from ml.imaging.decode import decode
 from ml.imaging.synthetic import (
     GRAPH,
@@ -23,6 +25,7 @@ from ml.imaging.synthetic import (
     sample_film,
 )
 from ml.imaging.write import to_dicom, to_png
+from ml.runtime import load_graph
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -65,6 +68,15 @@ def test_no_sample_is_nearer_to_a_training_film_than_those_are_to_each_other():
 
 def test_the_generator_is_small():
     assert sum(path.stat().st_size for path in newest_folder().iterdir()) < 3_000_000
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_gate_lets_synthetic_films_pass(seed):
+    version = sorted(path.name for path in (WEIGHTS / "gate").iterdir())[-1]
+    bundle = load_bundle(WEIGHTS, "gate", version)
+    entry = load_gate(bundle, load_graph(bundle)).check(sample_film(seed, 512))
+    assert entry.refusal is None
+    assert entry.corrections == ()
 
 
 def test_a_changed_generator_is_not_used(tmp_path):
