@@ -15,8 +15,9 @@ from diagnosis import display, selectors, services
 from diagnosis.forms import FindPatientForm, MoveForm, SignForm, UploadForm
 from diagnosis.models import Analysis, Film
 from patients.criteria import Criteria
+from patients.looking import look_at_visit, look_through
 from patients.models import Patient, Visit
-from patients.selectors import search_patients, visit_for, visits_of
+from patients.selectors import visit_for, visits_of
 from xraydx.errors import UserError, message_for
 
 # Doubts about whose film it is: a question with a button, not a refusal.
@@ -37,9 +38,9 @@ def _is_partial(request: HttpRequest) -> bool:
 @require_capability("upload_film")
 def upload(request: HttpRequest, visit_id: UUID) -> HttpResponse:
     """The page that takes films, and the address that they are sent to."""
-    visit = visit_for(_user(request), visit_id)
     if request.method == "POST":
-        return _take_film(request, visit)
+        return _take_film(request, visit_for(_user(request), visit_id))
+    visit = look_at_visit(_user(request), visit_id)
     return render(request, "diagnosis/upload.html", _upload_context(visit))
 
 
@@ -97,9 +98,8 @@ def analysis_status(request: HttpRequest, analysis_id: UUID) -> HttpResponse:
 @require_GET
 def image(request: HttpRequest, analysis_id: UUID, name: str) -> HttpResponse:
     """A stored picture of an analysis."""
-    # At most 1024 px: read whole, so that no file stays open for a browser that goes away.
-    with services.view_image(analysis_id=analysis_id, name=name, by=_user(request)) as picture:
-        response = HttpResponse(picture.read(), content_type="image/png")
+    picture = services.view_image(analysis_id=analysis_id, name=name, by=_user(request))
+    response = HttpResponse(picture, content_type="image/png")
     # Workstations are shared: a picture stays in no cache.
     response["Cache-Control"] = "private, no-store"
     return response
@@ -153,7 +153,7 @@ def _sign(user: User, analysis: Analysis, form: SignForm) -> None:
 @require_capability("delete_film")
 def film_delete(request: HttpRequest, film_id: UUID) -> HttpResponse:
     """Ask, then take the film out of the history."""
-    film = selectors.film_for(_user(request), film_id)
+    film = services.view_film(film_id=film_id, by=_user(request))
     if request.method == "POST":
         services.delete_film(film=film, by=_user(request))
         messages.success(request, _("The film was deleted."))
@@ -165,7 +165,7 @@ def film_delete(request: HttpRequest, film_id: UUID) -> HttpResponse:
 @require_capability("move_film")
 def film_move(request: HttpRequest, film_id: UUID) -> HttpResponse:
     """Look for the visit where a film belongs, then file it there with a reason."""
-    film = selectors.film_for(_user(request), film_id)
+    film = services.view_film(film_id=film_id, by=_user(request))
     find = FindPatientForm(request.POST if "text" in request.POST else None)
     form = MoveForm(request.POST if "reason" in request.POST else None)
     if form.is_valid():
@@ -186,6 +186,6 @@ def _move_choices(
     patients = [film.patient]
     if find.is_bound and find.is_valid():
         criteria = Criteria(text=find.cleaned_data["text"])
-        patients = search_patients(_user(request), criteria, size=FOUND_AT_MOST).rows
+        patients = look_through(_user(request), criteria, size=FOUND_AT_MOST).rows
     found = [(p, [v for v in visits_of(p) if v.id != film.visit_id]) for p in patients]
     return [(patient, visits) for patient, visits in found if visits]

@@ -54,7 +54,11 @@ def film_to_move(actor: User | None) -> Call:
     return _film_call(film, {"visit": str(other.id), "reason": "Filed under the wrong visit"})
 
 
-def status_here(actor: User | None) -> Call:
+def result_here(actor: User | None) -> Call:
+    return _analysis_call(make_result())
+
+
+def waiting_here(actor: User | None) -> Call:
     return _analysis_call(make_analysis())
 
 
@@ -86,10 +90,10 @@ ROWS = [
     Row("diagnosis:film_move", "post", MOVE, film_to_move, HERE, status=302),
     Row("diagnosis:rerun", "post", RERUN, film_here, HERE, status=302),
     Row("diagnosis:rerun", "post", RERUN & SEE_ALL, film_gone, GONE, status=302, refused=404),
-    Row("diagnosis:analysis_status", "get", ALL_ROLES, status_here, HERE),
+    Row("diagnosis:analysis_status", "get", ALL_ROLES, result_here, HERE),
     Row("diagnosis:analysis_status", "get", SEE_ALL, status_gone, GONE, refused=404),
     Row("diagnosis:image", "get", ALL_ROLES, picture_here, HERE),
     Row("diagnosis:image", "get", SEE_ALL, picture_gone, GONE, refused=404),
-    Row("diagnosis:cancel", "post", CANCEL, status_here, HERE, status=302),
+    Row("diagnosis:cancel", "post", CANCEL, waiting_here, HERE, status=302),
     Row("diagnosis:sign", "post", SIGN, signature_here, HERE, status=302),
 ]
