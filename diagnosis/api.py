@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.core.files.uploadhandler import FileUploadHandler, SkipFile
-from django.http import FileResponse
+from django.http import HttpResponse
 from django.utils.dateparse import parse_datetime
 from django.utils.timezone import is_naive, make_aware
 from drf_spectacular.types import OpenApiTypes
@@ -100,7 +100,13 @@ class VisitFilmsView(APIView):
     def get(self, request: Request, visit_id: UUID) -> Response:
         """List the films of the visit, newest first."""
         visit = visit_for(user_of(request), visit_id)
-        return _page(FilmPages(), selectors.films_in_visit(visit), FilmSerializer, request, self)
+        return _page(
+            FilmPages(),
+            services.list_films(visit=visit, by=user_of(request)),
+            FilmSerializer,
+            request,
+            self,
+        )
 
     @extend_schema(
         request={"multipart/form-data": UploadForm},
@@ -198,8 +204,8 @@ class AnalysesView(APIView):
     )
     def get(self, request: Request) -> Response:
         """List analyses by status and by when they last changed."""
-        found = selectors.analyses_for(
-            user_of(request),
+        found = services.list_analyses(
+            by=user_of(request),
             status=request.query_params.get("status"),
             since=_since(request.query_params.get("since")),
         )
@@ -239,10 +245,11 @@ class ImageView(APIView):
         responses={(200, "image/png"): OpenApiResponse(OpenApiTypes.BINARY)},
         operation_id="analyses_image",
     )
-    def get(self, request: Request, analysis_id: UUID, name: str) -> FileResponse:
+    def get(self, request: Request, analysis_id: UUID, name: str) -> HttpResponse:
         """Send the PNG."""
         picture = services.view_image(analysis_id=analysis_id, name=name, by=user_of(request))
-        response = FileResponse(picture, content_type="image/png", filename=f"{name}.png")
+        response = HttpResponse(picture, content_type="image/png")
+        response["Content-Disposition"] = f"inline; filename={name}.png"
         response["Cache-Control"] = "private, no-store"
         return response
 

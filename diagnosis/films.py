@@ -136,10 +136,12 @@ def store_pictures(
 
 
 @_faults_named()
-def open_picture(key: str) -> File[Any]:
-    """Open a stored picture. raises: FilmMissing"""
+def load_picture(key: str) -> bytes:
+    """A stored picture. raises: FilmMissing, StorageUnavailable"""
     try:
-        return storage().open(key, "rb")
+        with storage().open(key, "rb") as file:
+            png: bytes = file.read()
+        return png
     except FileNotFoundError as error:
         raise FilmMissing(key) from error
 

@@ -9,12 +9,13 @@ from django.db.models import Prefetch, QuerySet
 from django.db.models.functions import Now
 
 from accounts.models import User
+from audit.services import record_refusal
 from ml import bundle
 from patients.models import Patient, Visit
 from patients.selectors import visible_patients
 from xraydx.errors import NotFound, UserError
 
-from .models import WORKER_DEAD_S, Analysis, Film, Finding, Reading, WorkerHeartbeat
+from .models import WORKER_DEAD_S, Analysis, Film, FilmMove, Finding, Reading, WorkerHeartbeat
 from .states import FINAL, Status
 
 # Shown before all others when they are above their operating points.
@@ -37,6 +38,7 @@ def film_for(user: User, film_id: UUID) -> Film:
         .first()
     )
     if film is None:
+        _refuse(user, Film.objects.filter(id=film_id, deleted_at__isnull=True).first())
         raise NotFound
     return film
 
@@ -58,6 +60,12 @@ def history_for(user: User, patient: Patient) -> QuerySet[Film]:
     )
 
 
+def films_moved_away(patient: Patient) -> QuerySet[FilmMove]:
+    """Films that were filed under the patient by mistake; the caller may see the patient."""
+    moves = FilmMove.objects.filter(from_patient=patient).exclude(to_patient=patient)
+    return moves.select_related("moved_by").order_by("-moved_at", "id")
+
+
 def analyses_of(user: User) -> QuerySet[Analysis]:
     """The analyses of the films that the user may see."""
     return Analysis.objects.filter(film__in=films_of(user))
@@ -67,6 +75,8 @@ def analysis_for(user: User, analysis_id: UUID) -> Analysis:
     """The analysis with its film, findings, lesions and readings. raises: NotFound"""
     found = _with_results(analyses_of(user)).filter(id=analysis_id).first()
     if found is None:
+        row = Analysis.objects.filter(id=analysis_id, film__deleted_at__isnull=True).first()
+        _refuse(user, row.film if row else None)
         raise NotFound
     return found
 
@@ -137,6 +147,14 @@ def current_release() -> str:
         return bundle.current_release(settings.RELEASE or None)
     except bundle.ReleaseError as error:
         raise UserError("no_release", status=503) from error
+
+
+def _refuse(user: User, film: Film | None) -> None:
+    """Record that somebody asked for a film that is there, but not open to them."""
+    if film is not None:
+        record_refusal(
+            actor=user, reason="patient_not_visible", target=film, patient_id=film.patient_id
+        )
 
 
 def _with_results(found: QuerySet[Analysis]) -> QuerySet[Analysis]:

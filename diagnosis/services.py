@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
 
-from django.core.files.base import File
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import Max, QuerySet
 from django.db.models.functions import Now
 
 from accounts.models import User
@@ -32,6 +31,8 @@ __all__ = [
     "delete_film",
     "erase_films_of",
     "forget_old_keys",
+    "list_analyses",
+    "list_films",
     "move_film",
     "request_analysis",
     "sign_reading",
@@ -73,17 +74,7 @@ def move_film(*, film: Film, visit: Visit, reason: str, by: User) -> FilmMove:
     require(by, Capability.move_film, target=film, patient_id=film.patient_id)
     reason = _checked_reason(reason)
     with transaction.atomic():
-        films.lock_content(film.sha256)
-        film = Film.objects.select_for_update().get(id=film.id)
-        if film.deleted_at is not None:
-            raise NotFound
-        if film.visit_id == visit.id:
-            raise UserError("film_not_moved", field="visit")
-        there = Film.objects.filter(
-            patient_id=visit.patient_id, sha256=film.sha256, deleted_at__isnull=True
-        ).exclude(id=film.id)
-        if there.exists():
-            raise Conflict("film_already_there", field="visit")
+        film = _held_for_move(film, visit)
         move = FilmMove.objects.create(
             film=film,
             from_visit_id=film.visit_id,
@@ -106,6 +97,22 @@ def move_film(*, film: Film, visit: Visit, reason: str, by: User) -> FilmMove:
                 detail={"from_visit": move.from_visit_id, "to_visit": move.to_visit_id},
             )
     return move
+
+
+def _held_for_move(film: Film, visit: Visit) -> Film:
+    """The film's row, held until the transaction ends; raises where it cannot go there."""
+    films.lock_content(film.sha256)
+    held = Film.objects.select_for_update().get(id=film.id)
+    if held.deleted_at is not None:
+        raise NotFound
+    if held.visit_id == visit.id:
+        raise UserError("film_not_moved", field="visit")
+    there = Film.objects.filter(
+        patient_id=visit.patient_id, sha256=held.sha256, deleted_at__isnull=True
+    )
+    if there.exclude(id=held.id).exists():
+        raise Conflict("film_already_there", field="visit")
+    return held
 
 
 def delete_film(*, film: Film, by: User) -> None:
@@ -134,10 +141,7 @@ def sign_reading(
     """
     patient_id = analysis.film.patient_id
     require(by, Capability.sign_reading, target=analysis, patient_id=patient_id)
-    findings = dict(findings or {})
-    known = set(analysis.findings.values_list("code", flat=True))
-    if not findings.keys() <= known:
-        raise UserError("finding_unknown", field="findings")
+    findings = _checked_findings(analysis, findings or {})
     if not {verdict, *findings.values()} <= set(Reading.Verdict.values):
         raise UserError("verdict_unknown", field="verdict")
     with transaction.atomic():
@@ -164,6 +168,13 @@ def sign_reading(
     return reading
 
 
+def _checked_findings(analysis: Analysis, findings: Mapping[str, str]) -> dict[str, str]:
+    known = set(analysis.findings.values_list("code", flat=True))
+    if not findings.keys() <= known:
+        raise UserError("finding_unknown", field="findings")
+    return dict(findings)
+
+
 def view_film(*, film_id: UUID, by: User) -> Film:
     """The film that `by` may see, with an audit record of the view. raises: NotFound"""
     film = selectors.film_for(by, film_id)
@@ -172,7 +183,7 @@ def view_film(*, film_id: UUID, by: User) -> Film:
 
 
 def view_analysis(*, analysis_id: UUID, by: User) -> Analysis:
-    """The analysis that `by` may see; a result that is there is recorded as viewed."""
+    """The analysis that `by` may see; a look at a result is recorded. raises: NotFound"""
     analysis = selectors.analysis_for(by, analysis_id)
     if analysis.status in FINAL:
         patient_id = analysis.film.patient_id
@@ -180,14 +191,29 @@ def view_analysis(*, analysis_id: UUID, by: User) -> Analysis:
     return analysis
 
 
-def view_image(*, analysis_id: UUID, name: str, by: User) -> File[bytes]:
-    """The PNG picture of that name, open for reading and recorded as viewed. raises: NotFound"""
+def list_films(*, visit: Visit, by: User) -> QuerySet[Film]:
+    """The films of a visit that `by` may see, newest first, with an audit record of the look."""
+    record(actor=by, action="film.list", target=visit, patient_id=visit.patient_id)
+    return selectors.films_in_visit(visit)
+
+
+def list_analyses(
+    *, by: User, status: str | None = None, since: datetime | None = None
+) -> QuerySet[Analysis]:
+    """The analyses that `by` may see, with an audit record of the look. raises: UserError"""
+    found = selectors.analyses_for(by, status=status, since=since)
+    record(actor=by, action="analysis.list", detail={"status": status or "all"})
+    return found
+
+
+def view_image(*, analysis_id: UUID, name: str, by: User) -> bytes:
+    """The PNG picture of that name, recorded as viewed. raises: NotFound"""
     analysis = selectors.analysis_for(by, analysis_id)
     key = analysis.images.get(name)
     if key is None:
         raise NotFound
     try:
-        picture = films.open_picture(key)
+        picture = films.load_picture(key)
     except films.FilmMissing as error:
         raise NotFound from error
     record(

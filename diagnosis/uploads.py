@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import IO
+from typing import IO, TypeAlias
 
 from django.conf import settings
 from django.core.files.base import File
@@ -23,6 +23,8 @@ from . import films, queue, selectors, tasks
 from .models import Analysis, Film, Study, UploadKey
 from .states import Status
 
+Upload: TypeAlias = "File[bytes] | IO[bytes]"
+
 KEY_LENGTH = 200
 
 
@@ -38,7 +40,7 @@ class AddedFilm:
 def add_film(
     *,
     visit: Visit,
-    file: File[bytes] | IO[bytes],
+    file: Upload,
     by: User,
     confirm_patient: bool = False,
     idempotency_key: str | None = None,
@@ -61,25 +63,7 @@ def add_film(
             earlier = _earlier_upload(by, idempotency_key, visit, digest)
             if earlier is not None:
                 return earlier
-        films.lock_content(digest.sha256)
-        film = Film.objects.filter(
-            patient_id=visit.patient_id, sha256=digest.sha256, deleted_at__isnull=True
-        ).first()
-        created = film is None
-        if film is None:
-            doubts = _doubts(visit.patient, digest.sha256, header)
-            if doubts and not confirm_patient:
-                raise Conflict(doubts[0], field="file")
-            film = _create_film(visit, digest, header, by)
-            _store(file, digest)
-            record(
-                actor=by,
-                action="film.upload",
-                target=film,
-                patient_id=film.patient_id,
-                detail={"confirmed": list(doubts)},
-            )
-            attend(by, visit.patient)
+        film, created = _filed(visit, file, digest, header, by, confirm_patient)
         analysis = _analysis_of(film, release, by)
         if idempotency_key is not None:
             UploadKey.objects.create(
@@ -91,6 +75,32 @@ def add_film(
                 analysis=analysis,
             )
     return AddedFilm(film, analysis, created)
+
+
+def _filed(
+    visit: Visit, file: Upload, digest: films.Digest, header: Header, by: User, confirmed: bool
+) -> tuple[Film, bool]:
+    """The patient's film with these bytes, and whether it is new. raises: Conflict"""
+    films.lock_content(digest.sha256)
+    film = Film.objects.filter(
+        patient_id=visit.patient_id, sha256=digest.sha256, deleted_at__isnull=True
+    ).first()
+    if film is not None:
+        return film, False
+    doubts = _doubts(visit.patient, digest.sha256, header)
+    if doubts and not confirmed:
+        raise Conflict(doubts[0], field="file")
+    film = _create_film(visit, digest, header, by)
+    _store(file, digest)
+    record(
+        actor=by,
+        action="film.upload",
+        target=film,
+        patient_id=film.patient_id,
+        detail={"confirmed": list(doubts)},
+    )
+    attend(by, visit.patient)
+    return film, True
 
 
 def _check_key(key: str) -> None:
@@ -113,7 +123,7 @@ def _earlier_upload(by: User, key: str, visit: Visit, digest: films.Digest) -> A
     return AddedFilm(used.film, used.analysis, created=False)
 
 
-def _header_of(file: File[bytes] | IO[bytes]) -> Header:
+def _header_of(file: Upload) -> Header:
     file.seek(0)
     try:
         return read_header(file.read())
@@ -168,7 +178,7 @@ def study_of(visit: Visit, study_uid: str) -> Study:
     return study
 
 
-def _store(file: File[bytes] | IO[bytes], digest: films.Digest) -> None:
+def _store(file: Upload, digest: films.Digest) -> None:
     try:
         films.store(file, digest)
     except films.StorageUnavailable as error:
