@@ -326,7 +326,7 @@ class Migration(migrations.Migration):
                         max_length=8,
                     ),
                 ),
-                ("findings", models.JSONField(default=list)),
+                ("findings", models.JSONField(default=dict)),
                 ("note", models.TextField(blank=True)),
                 (
                     "signed_at",
