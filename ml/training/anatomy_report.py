@@ -103,9 +103,9 @@ def export(
 ) -> Bundle:
     """Measure and export the outline of a finished training."""
     network = AnatomyNetwork()
-    hours = load_average(network, config["name"])
+    trained = load_average(network, config["name"])
     round_weights(network)
-    metrics = {**measure(network, root, config), "training_hours": round(hours, 2)}
+    metrics = {**measure(network, root, config), **trained}
     contract = Contract(
         input=grey_input(config["size"]),
         preprocessing=config["preprocessing"],

@@ -30,7 +30,6 @@ from ml.training.loop import (
     TrainingRun,
     autocast,
     learning_rate,
-    load_config,
     seed_all,
     set_rate,
 )
@@ -332,15 +331,3 @@ def train(config: dict[str, Any], *, root: Path = SHARED, threads: int = 1) -> T
         missed = np.mean((rebuild(ema.network, val) - val / np.float32(255)) ** 2)
         run.log(error=error, val_error=float(missed))
     return run
-
-
-def main(name: str) -> None:
-    """Train the autoencoder of `configs/<name>.toml`."""
-    run = train(load_config(name))
-    print(f"trained {run.hours:.2f} h, {run.path}")
-
-
-if __name__ == "__main__":
-    import sys
-
-    main(sys.argv[1])

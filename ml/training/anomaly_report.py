@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,10 @@ import torch
 
 from ml.anomaly import THROUGH_PX
 from ml.bundle import WEIGHTS, Bundle
-from ml.training.anomaly import PlainFilm, build, load_small, read_plain_films
+from ml.training.anomaly import PlainFilm, build, load_small, read_children, read_plain_films
 from ml.training.anomaly_score import AnomalyGraph, fit_percentiles
 from ml.training.autoencoders import ReversedAutoencoder
-from ml.training.data import SHARED, Film, read_boxes, read_layout
+from ml.training.data import SHARED, read_boxes, read_layout
 from ml.training.export import Contract, Evidence, write_bundle
 from ml.training.members import (
     GUANGZHOU,
@@ -50,53 +51,61 @@ CANDIDATES: dict[str, list[tuple[str, ...]]] = {
 }
 
 
+TEST_ONLY = "guangzhou_numbers_not_in_train"
+ALL_PARTS = ("grid", "global", "code", "embeddings")
+NORMAL_FILMS = 1500  # of each group, enough for the spread of a vector
+
+
 @torch.no_grad()
-def sum_up(graph: AnomalyGraph, films: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Vectors [N, F] of prepared films [N, S, S] uint8, and a sample of their errors."""
-    graph.eval()
-    vectors, errors = [], []
+def sum_up(network: torch.nn.Module, films: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Every part of the vector, [N, F] each, of prepared films [N, S, S] uint8, and some errors."""
+    graph = AnomalyGraph(network, ALL_PARTS).eval()
+    parts: dict[str, list[np.ndarray]] = {}
+    errors = []
     for start in range(0, len(films), 64):
         stack = torch.from_numpy(films[start : start + 64]).unsqueeze(1).float() / 255
-        vector, error = graph.vector(stack)
-        vectors.append(vector.numpy())
+        found, error = graph.elements(stack)
+        for name, value in found.items():
+            parts.setdefault(name, []).append(value.numpy())
         errors.append(error[:, ::4, ::4].numpy().ravel())
-    return np.concatenate(vectors), np.concatenate(errors)
-
-
-@torch.no_grad()
-def measure_distances(graph: AnomalyGraph, films: np.ndarray) -> np.ndarray:
-    """Distances [N] of prepared films [N, S, S] uint8."""
-    graph.eval()
-    parts = []
-    for start in range(0, len(films), 64):
-        stack = torch.from_numpy(films[start : start + 64]).unsqueeze(1).float() / 255
-        parts.append(graph(stack)[0].numpy())
-    return np.concatenate(parts)
+    return {name: np.concatenate(values) for name, values in parts.items()}, np.concatenate(errors)
 
 
 def fit_graph(
-    network: torch.nn.Module, parts: Sequence[str], films: Sequence[PlainFilm], pixels: np.ndarray
+    network: torch.nn.Module,
+    parts: Sequence[str],
+    groups: Sequence[Mapping[str, np.ndarray]],
+    errors: np.ndarray,
 ) -> AnomalyGraph:
-    """Fit the score on normal training films, adults and children apart where there are both."""
+    """Fit the score on groups of normal films, as summed up."""
     graph = AnomalyGraph(network, parts)
-    normal = np.array([f.truth == "normal" and f.split == "train" for f in films])
-    child = np.array([f.group == "children" for f in films])
-    vectors, errors = [], []
-    for rows in (normal & ~child, normal & child):
-        if rows.sum() > 50:
-            vector, error = sum_up(graph, pixels[np.flatnonzero(rows)[:3000]])
-            vectors.append(vector)
-            errors.append(error)
-    graph.fit(vectors, np.concatenate(errors))
+    graph.fit([join(group, parts) for group in groups], errors)
     round_weights(graph)
     return graph.eval()
 
 
-def comparisons(
-    films: Sequence[PlainFilm], readings: dict[str, str], *, split: str
-) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Rows and truths of each comparison of a split.
+def join(found: Mapping[str, np.ndarray], parts: Sequence[str]) -> np.ndarray:
+    """The vector [N, F] of the parts named."""
+    return np.concatenate([found[part] for part in parts], 1)
 
+
+@torch.no_grad()
+def distances_of(graph: AnomalyGraph, found: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Distances [N] of films that were summed up."""
+    return graph.distance(torch.from_numpy(join(found, graph.parts))).numpy()
+
+
+def measure_distances(graph: AnomalyGraph, films: np.ndarray) -> np.ndarray:
+    """Distances [N] of prepared films [N, S, S] uint8."""
+    return distances_of(graph, sum_up(graph.network, films)[0])
+
+
+def comparisons(
+    films: Sequence[PlainFilm], readings: Mapping[str, str], *, trained: frozenset[str]
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Rows and truths of each comparison.
+
+    trained: patients of train, as far as their numbers tell (the README of the data says why).
     All films have passed through 224 px by then, so that the list `normals` can be compared.
     """
     sides: dict[str, tuple[list[int], list[bool]]] = {}
@@ -107,11 +116,11 @@ def comparisons(
         truths.append(abnormal)
 
     for row, film in enumerate(films):
-        if film.split != split:
-            continue
         reading = readings.get(film.name, "")
         if film.group == "children":
             put("guangzhou", row, film.truth == "abnormal")
+            if film.patient not in trained:
+                put(TEST_ONLY, row, film.truth == "abnormal")
         elif film.group == "normals":
             put("opacity_v_all_normals", row, False)
         else:
@@ -122,21 +131,57 @@ def comparisons(
     return {name: (np.array(rows), np.array(truth)) for name, (rows, truth) in sides.items()}
 
 
+@dataclass(frozen=True)
+class Summed:
+    """The films of one split with their vectors.
+
+    found: part → [N, F]; sides: comparison → (rows, truths)
+    """
+
+    films: list[PlainFilm]
+    pixels: np.ndarray
+    found: dict[str, np.ndarray]
+    errors: np.ndarray
+    sides: dict[str, tuple[np.ndarray, np.ndarray]]
+
+
+def sum_up_split(
+    network: torch.nn.Module, root: Path, config: dict[str, Any], *, split: str
+) -> Summed:
+    """Sum up a split: all of val and test, normal films alone of train."""
+    films = [f for f in read_plain_films(root) if f.split == split]
+    if split == "train":
+        adults = [f for f in films if f.truth == "normal" and f.group != "children"]
+        children = [f for f in films if f.truth == "normal" and f.group == "children"]
+        step = max(1, len(adults) // NORMAL_FILMS)
+        films = adults[::step] + children[:NORMAL_FILMS]
+    pixels = load_small(
+        films, size=config["size"], number=config["preprocessing"], note=f"plain-all-{split}"
+    )
+    found, errors = sum_up(network, pixels)
+    readings = {film.name: film.reading for film in read_layout(root) if film.reading}
+    trained = frozenset(f.patient for f in read_children(root) if f.split != "test")
+    sides = comparisons(films, readings, trained=trained)
+    return Summed(films, pixels, found, errors, sides)
+
+
 def choose_parts(
-    kind: str,
-    network: torch.nn.Module,
-    films: Sequence[PlainFilm],
-    pixels: np.ndarray,
-    readings: dict[str, str],
+    kind: str, network: torch.nn.Module, train: Summed, val: Summed
 ) -> tuple[AnomalyGraph, dict[str, Any]]:
     """Take the vector with the best mean AUC of the comparisons on `val`."""
+    child = np.array([f.group == "children" for f in train.films])
+    rows = [np.flatnonzero(side) for side in (~child, child) if side.sum() > 50]
+    groups = [{part: value[row] for part, value in train.found.items()} for row in rows]
     best: tuple[float, AnomalyGraph] | None = None
     table: dict[str, Any] = {}
     for parts in CANDIDATES[kind]:
-        graph = fit_graph(network, parts, films, pixels)
-        areas = {}
-        for name, (rows, truth) in comparisons(films, readings, split="val").items():
-            areas[name] = round(roc_auc(truth, measure_distances(graph, pixels[rows])), 4)
+        graph = fit_graph(network, parts, groups, train.errors)
+        distance = distances_of(graph, val.found)
+        areas = {
+            name: round(roc_auc(truth, distance[side]), 4)
+            for name, (side, truth) in val.sides.items()
+            if name != TEST_ONLY
+        }
         mean = float(np.mean(list(areas.values())))
         table[" + ".join(parts)] = {**areas, "mean": round(mean, 4)}
         if best is None or mean > best[0]:
@@ -145,22 +190,19 @@ def choose_parts(
     return best[1], table
 
 
-def measure(
-    graph: AnomalyGraph, films: Sequence[PlainFilm], pixels: np.ndarray, readings: dict[str, str]
-) -> dict[str, Any]:
+def measure(graph: AnomalyGraph, test: Summed) -> dict[str, Any]:
     """AUC of every comparison on `test`, with intervals over patients."""
     result: dict[str, Any] = {}
-    for name, (rows, truth) in comparisons(films, readings, split="test").items():
-        distance = measure_distances(graph, pixels[rows])
-        interval = bootstrap(roc_auc, truth, distance, groups=[films[i].patient for i in rows])
+    distance = distances_of(graph, test.found)
+    for name, (rows, truth) in test.sides.items():
+        patients = [test.films[i].patient for i in rows]
+        interval = bootstrap(roc_auc, truth, distance[rows], groups=patients)
         result[name] = {**interval.rounded(), "films": len(rows), "abnormal": int(truth.sum())}
     return result
 
 
 @torch.no_grad()
-def measure_pointing(
-    graph: AnomalyGraph, root: Path, films: Sequence[PlainFilm], pixels: np.ndarray
-) -> dict[str, Any]:
+def measure_pointing(graph: AnomalyGraph, root: Path, test: Summed) -> dict[str, Any]:
     """How often the highest point of the error map lies in a box of NIH's, beside chance.
 
     chance: the share of the film's area that the boxes cover
@@ -169,12 +211,11 @@ def measure_pointing(
     for box in read_boxes(root):
         boxes.setdefault(box.film, []).append(box.corners)
     hits, areas = [], []
-    for row, film in enumerate(films):
-        if film.split != "test" or film.name not in boxes:
+    for row, film in enumerate(test.films):
+        if film.name not in boxes:
             continue
-        error = graph(torch.from_numpy(pixels[row : row + 1]).unsqueeze(1).float() / 255)[1][
-            0
-        ].numpy()
+        pixels = torch.from_numpy(test.pixels[row : row + 1]).unsqueeze(1)
+        error = graph(pixels.float() / 255)[1][0].numpy()
         side = error.shape[0]
         inside = np.zeros_like(error, bool)
         for x0, y0, x1, y1 in boxes[film.name]:
@@ -190,11 +231,6 @@ def measure_pointing(
     return {**pointing.rounded(), "chance": round(float(np.mean(areas)), 4), "films": len(hits)}
 
 
-def readings_of(films: Sequence[Film]) -> dict[str, str]:
-    """RSNA's reading of each film that has one."""
-    return {film.name: film.reading for film in films if film.reading}
-
-
 def report(
     kind: str, network: torch.nn.Module, root: Path, config: dict[str, Any]
 ) -> tuple[AnomalyGraph, dict[str, Any], dict[str, list[float]]]:
@@ -202,17 +238,16 @@ def report(
 
     returns: the graph to export, its figures, the table of percentiles
     """
-    films = read_plain_films(root)
-    pixels = load_small(
-        films, size=config["size"], number=config["preprocessing"], note="plain-all"
+    network.eval()
+    train, val, test = (
+        sum_up_split(network, root, config, split=split) for split in ("train", "val", "test")
     )
-    readings = readings_of(read_layout(root))
-    graph, chosen = choose_parts(kind, network, films, pixels, readings)
-    normal = [i for i, f in enumerate(films) if f.split == "val" and f.truth == "normal"]
-    table = fit_percentiles(measure_distances(graph, pixels[normal]))
+    graph, chosen = choose_parts(kind, network, train, val)
+    normal = np.array([film.truth == "normal" for film in val.films])
+    table = fit_percentiles(distances_of(graph, val.found)[normal])
     figures = {
-        "test": measure(graph, films, pixels, readings),
-        "pointing_at_nih_boxes": measure_pointing(graph, root, films, pixels),
+        "test": measure(graph, test),
+        "pointing_at_nih_boxes": measure_pointing(graph, root, test),
         "val_choice": chosen,
         "parts": list(graph.parts),
         "reconstruction": "code"
@@ -228,7 +263,7 @@ def export(
     """Fit the score, measure and export the anomaly network of a finished training."""
     kind = config["kind"]
     network = build(config)
-    hours = load_average(network, config["name"])
+    trained = load_average(network, config["name"])
     round_weights(network)
     graph, metrics, table = report(kind, network, root, config)
     contract = Contract(
@@ -243,7 +278,7 @@ def export(
         purpose=PURPOSES[kind],
         training_data=f"Films without a finding: {NIH} with {RSNA}, and {GUANGZHOU}; train only.",
         licence=LICENCE,
-        metrics={**metrics, "training_hours": round(hours, 2)},
+        metrics={**metrics, **trained},
         limits=[
             "Every comparison passes both sides through 224 px; `448px` ones leave the list of "
             "224-px normals out.",

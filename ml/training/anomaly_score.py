@@ -34,37 +34,32 @@ class AnomalyGraph(nn.Module):
     factors: torch.Tensor  # [K, F, F], whitens the standardised vector
     reference: torch.Tensor  # [], error that is drawn as 1
 
-    def __init__(self, network: nn.Module, parts: Sequence[str], *, groups: int = 2) -> None:
+    def __init__(self, network: nn.Module, parts: Sequence[str]) -> None:
         super().__init__()
         self.network = network
         self.parts = tuple(parts)
-        self.groups = groups
 
-    def vector(self, film: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Give the vector [B, F] and the smoothed absolute error [B, S, S] of film [B, 1, S, S]."""
-        found: list[torch.Tensor] = []
+    def elements(self, film: torch.Tensor) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
+        """Give every part that this kind of network has, [B, F] each, and the error [B, S, S].
+
+        film: [B, 1, S, S] in 0..1; the error is the smoothed absolute difference
+        """
+        found: dict[str, torch.Tensor] = {}
         if isinstance(self.network, ReversedAutoencoder):
             mean, log_variance, embeddings = self.network.encoder(film)
             rebuilt = self.network.decoder(mean)
             if "embeddings" in self.parts:
                 _, _, echoes = self.network.encoder(rebuilt)
-                for ours, theirs in zip(embeddings, echoes, strict=True):
-                    cosine = functional.cosine_similarity(ours.flatten(1), theirs.flatten(1))
-                    found.append((1 - cosine + 1e-6).log().unsqueeze(1))
-                found.append((divergence(mean, log_variance) + 1e-6).log().unsqueeze(1))
-            if "code" in self.parts:
-                found.append(mean)
+                found["embeddings"] = _compare(embeddings, echoes, divergence(mean, log_variance))
+            found["code"] = mean
         else:
             rebuilt = self.network(film)
         signed = film - rebuilt
-        error = functional.avg_pool2d(signed.abs(), 5, stride=1, padding=2)
-        if "grid" in self.parts:
-            found.append(_fields(signed))
-            found.append((_fields(signed.abs()) + 1e-4).log())
-        if "global" in self.parts:
-            found.append((signed.abs().mean((1, 2, 3)) + 1e-5).log().unsqueeze(1))
-            found.append((signed.pow(2).mean((1, 2, 3)) + 1e-6).log().unsqueeze(1))
-        return torch.cat(found, 1), error[:, 0]
+        absolute = signed.abs()
+        found["grid"] = torch.cat([_fields(signed), (_fields(absolute) + 1e-4).log()], 1)
+        moments = [absolute.mean((1, 2, 3)) + 1e-5, signed.pow(2).mean((1, 2, 3)) + 1e-6]
+        found["global"] = torch.stack(moments, 1).log()
+        return found, functional.avg_pool2d(absolute, 5, stride=1, padding=2)[:, 0]
 
     def fit(self, vectors: Sequence[np.ndarray], errors: np.ndarray) -> None:
         """Take the means and spreads of the groups of normal films.
@@ -85,18 +80,34 @@ class AnomalyGraph(nn.Module):
             self.register_buffer(name, torch.tensor(np.stack(value), dtype=torch.float32))
         self.register_buffer("reference", torch.tensor(float(np.percentile(errors, 99.5))))
 
-    def forward(self, film: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Give distance [B] and error map [B, S, S] in 0..1.
-
-        film: [B, 1, S, S] in 0..1
-        """
-        vector, error = self.vector(film)
+    def distance(self, vector: torch.Tensor) -> torch.Tensor:
+        """Give the mean squared whitened deviation from the nearer group, [B], of [B, F]."""
         distances = []
         for group in range(self.means.shape[0]):
             standard = ((vector - self.means[group]) / self.spreads[group]).clamp(-CLIP, CLIP)
             whitened = standard @ self.factors[group]
             distances.append(whitened.pow(2).mean(1))
-        return torch.stack(distances, 1).amin(1), (error / self.reference).clamp(0, 1)
+        return torch.stack(distances, 1).amin(1)
+
+    def forward(self, film: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Give distance [B] and error map [B, S, S] in 0..1.
+
+        film: [B, 1, S, S] in 0..1
+        """
+        found, error = self.elements(film)
+        vector = torch.cat([found[part] for part in self.parts], 1)
+        return self.distance(vector), (error / self.reference).clamp(0, 1)
+
+
+def _compare(
+    ours: Sequence[torch.Tensor], echoes: Sequence[torch.Tensor], rarity: torch.Tensor
+) -> torch.Tensor:
+    """Logs of one minus the cosine of each pair of embeddings, and of the code's divergence."""
+    parts = [
+        1 - functional.cosine_similarity(left.flatten(1), right.flatten(1)) + 1e-6
+        for left, right in zip(ours, echoes, strict=True)
+    ]
+    return torch.stack([*parts, rarity + 1e-6], 1).log()
 
 
 def _fields(values: torch.Tensor) -> torch.Tensor:

@@ -195,7 +195,7 @@ def export(
     """Fit, measure and export the detector of a finished training."""
     size, number = config["size"], config["preprocessing"]
     network = LesionNetwork(size=size)
-    hours = load_average(network, config["name"])
+    trained = load_average(network, config["name"])
     round_weights(network)
     val = read_boxed_films(root, split="val")
     boxed = [item for item in val if len(item.boxes)]
@@ -208,7 +208,7 @@ def export(
     metrics = {
         **measure(network, root, config, thresholds),
         "thresholds": {label: round(mark, 4) for label, mark in thresholds.items()},
-        "training_hours": round(hours, 2),
+        **trained,
     }
     contract = Contract(
         input=grey_input(size),

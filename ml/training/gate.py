@@ -24,7 +24,6 @@ from ml.training.loop import (
     TrainingRun,
     autocast,
     learning_rate,
-    load_config,
     optimiser,
     seed_all,
     set_rate,
@@ -173,15 +172,3 @@ def load_serving(checkpoint: Path) -> nn.Module:
     network = GateNetwork()
     network.load_state_dict(read_checkpoint(checkpoint)["state"])
     return network.eval()
-
-
-def main(name: str) -> None:
-    """Train the gate of `configs/<name>.toml`."""
-    run = train(load_config(name))
-    print(f"trained {run.hours:.2f} h, {run.path}")
-
-
-if __name__ == "__main__":
-    import sys
-
-    main(sys.argv[1] if len(sys.argv) > 1 else "gate")

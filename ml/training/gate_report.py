@@ -162,7 +162,7 @@ def export(
 ) -> Bundle:
     """Fit, measure and export the gate of a finished training."""
     network = GateNetwork()
-    hours = load_average(network, config["name"])
+    trained = load_average(network, config["name"])
     round_weights(network)
     graph = load_draft(network, config)
     thresholds = fit_thresholds(graph, read_gate_films(root), config)
@@ -175,7 +175,7 @@ def export(
         "knees, teeth, breasts, CT slices, lateral chests, photographs, documents, screenshots. "
         "Turned, inverted, cropped and blank ones are made from the good ones.",
         licence=LICENCE,
-        metrics={**figures, "training_hours": round(hours, 2)},
+        metrics={**figures, **trained},
         limits=[
             "In brackets: exact (Clopper-Pearson) intervals. Some kinds have few test pictures.",
             "A film mirrored left to right is not noticed.",

@@ -24,16 +24,18 @@ def grey_input(size: int) -> Input:
     return Input(size=size, channels=1, mean=0.0, std=255.0)
 
 
-def load_average(network: nn.Module, run_name: str) -> float:
-    """Load the averaged weights of a training; returns its hours.
+def load_average(network: nn.Module, run_name: str) -> dict[str, float]:
+    """Load the averaged weights of a training.
 
+    returns: its hours and epochs, for the card
     raises: FileNotFoundError where it has no checkpoint
     """
     run = TrainingRun(run_name)
     saved = torch.load(run.path, map_location="cpu", weights_only=True)
     network.load_state_dict(saved["ema"]["network"])
     network.eval()
-    return float(saved["seconds"]) / 3600
+    hours = float(saved["seconds"]) / 3600
+    return {"training_hours": round(hours, 2), "training_epochs": float(saved["epoch"])}
 
 
 @torch.no_grad()
