@@ -26,8 +26,13 @@ def look_through(
 def look_at_patient(user: User, patient_id: UUID | str) -> Patient:
     """Return the patient and record the view."""
     patient = selectors.patient_for(user, patient_id)
-    record(actor=user, action="patient.view", target=patient, patient_id=patient.pk)
+    note_form(user, patient)
     return patient
+
+
+def note_form(user: User, patient: Patient) -> None:
+    """Record the view of a patient on a page that asks for something, role checked before."""
+    record(actor=user, action="patient.view", target=patient, patient_id=patient.pk)
 
 
 def look_at_history(user: User, patient_id: UUID | str) -> tuple[Patient, list[PatientChange]]:

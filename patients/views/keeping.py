@@ -68,5 +68,6 @@ def erase(request: HttpRequest, patient_id: UUID) -> HttpResponse:
         services.erase_patient(patient=patient, by=user)
         messages.success(request, _("The record is erased."))
         return redirect("patients:deleted")
+    looking.note_form(user, patient)
     status = 422 if request.method == "POST" else 200
     return render(request, "patients/erase.html", {"patient": patient, "form": form}, status=status)

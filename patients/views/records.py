@@ -108,6 +108,7 @@ def edit(request: HttpRequest, patient_id: UUID) -> HttpResponse:
     patient = selectors.patient_for(user, patient_id)
     require(user, Capability.edit_patient, target=patient, patient_id=patient.pk)
     if request.method != "POST":
+        looking.note_form(user, patient)
         return _edit_page(request, patient, EditPatientForm.of(patient), status=200)
     form = EditPatientForm(request.POST)
     if not form.is_valid():
@@ -154,6 +155,7 @@ def delete(request: HttpRequest, patient_id: UUID) -> HttpResponse:
         services.delete_patient(patient=patient, by=user)
         messages.success(request, _("The patient is deleted. An administrator can restore them."))
         return redirect("patients:list")
+    looking.note_form(user, patient)
     context = {"patient": patient, "visits": selectors.visits_of(patient)}
     return render(request, "patients/delete.html", context)
 

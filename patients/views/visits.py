@@ -30,6 +30,7 @@ def visit_open(request: HttpRequest, patient_id: UUID) -> HttpResponse:
     require(user, Capability.register_patient, target=patient, patient_id=patient.pk)
     form, second = VisitForm(request.POST or None), SecondVisitForm(request.POST or None)
     if request.method != "POST":
+        looking.note_form(user, patient)
         return _visit_form_page(request, patient, form)
     if not (form.is_valid() and second.is_valid()):
         return _visit_form_page(request, patient, form, status=422)
@@ -74,6 +75,7 @@ def visit_edit(request: HttpRequest, visit_id: UUID) -> HttpResponse:
     found = selectors.visit_for(user, visit_id)
     require(user, Capability.edit_patient, target=found, patient_id=found.patient_id)
     if request.method != "POST":
+        looking.note_form(user, found.patient)
         return _visit_edit_page(request, found, EditVisitForm.of(found))
     form = EditVisitForm(request.POST)
     if not form.is_valid():

@@ -5,15 +5,36 @@ import importlib.util
 from typing import Any
 
 import pytest
+from django.db.models import Max
 from django.http import HttpResponse
 from django.test import Client
 
 from accounts.roles import Role
-from tests.access.matrix import Row, every_name
+from audit.models import Entry
+from tests.access.matrix import Call, Row, every_name
 from tests.accounts.factories import api_client, client_of, make_user
 
 # Open to everybody by intent; what they show is tested where they are made.
 PUBLIC = {"healthz", "readyz", "metrics", "schema", "docs", "redoc"}
+# Shows nothing of anybody else and changes nothing: empty forms, one's own account, criteria that
+# the list after them records, a correction that corrects nothing, an analysis that still waits.
+UNRECORDED = {
+    *((method, "accounts:sign_in") for method in ("get", "post")),
+    *((method, "accounts:sign_in_code") for method in ("get", "post")),
+    *((method, "accounts:password") for method in ("get", "post")),
+    *((method, "accounts:second_factor") for method in ("get", "post")),
+    *((method, "accounts:second_factor_change") for method in ("get", "post")),
+    ("get", "accounts:profile"),
+    ("get", "accounts:user_create"),
+    ("post", "audit:filter"),
+    ("get", "patients:home"),
+    ("get", "patients:register"),
+    ("post", "patients:search"),
+    ("post", "patients:sort"),
+    ("post", "patients:visit_edit"),
+    ("get", "diagnosis:analysis_status"),
+    ("get", "diagnosis_api:analysis"),
+}
 METHODS = ("get", "post", "put", "patch", "delete")
 
 
@@ -33,7 +54,11 @@ API_ROWS = [row for row in ROWS if row.api]
 
 def call(client: Client, row: Row, actor: Any) -> HttpResponse:
     """Make what the row needs, then call."""
-    needs = row.build(actor)
+    return send(client, row, row.build(actor))
+
+
+def send(client: Client, row: Row, needs: Call) -> HttpResponse:
+    """Call with what the row needs."""
     options: dict[str, Any] = {"headers": needs.headers}
     if needs.data is not None:
         options["data"] = needs.data
@@ -48,8 +73,15 @@ def call(client: Client, row: Row, actor: Any) -> HttpResponse:
 def test_each_role_gets_what_its_row_says(row: Row, role: Role) -> None:
     actor = make_user(role)
     client = api_client(actor) if row.api else client_of(actor)
-    response = call(client, row, actor)
+    needs = row.build(actor)
+    before = Entry.objects.aggregate(last=Max("id", default=0))["last"]
+    response = send(client, row, needs)
     assert response.status_code == row.expected_of(role), response.content[:500]
+    recorded = Entry.objects.filter(id__gt=before).values_list("action", flat=True)
+    if role not in row.open_to:
+        assert "access.refused" in recorded or not row.open_to
+    elif row.status < 400 and (row.method, row.name) not in UNRECORDED:
+        assert [action for action in recorded if action != "access.refused"]
 
 
 @pytest.mark.django_db
