@@ -310,13 +310,15 @@ def steps_of(training: Training, *, minutes: float | None) -> Iterator[float]:
     ends = None if minutes is None else time.monotonic() + minutes * 60
     while training.progress < 1:
         begun = time.monotonic()
-        yield training.step()
+        loss = training.step()
         left = schedule["films"] - training.seen
         share = 1.0 if left < schedule["batch"] else schedule["batch"] / left
         if ends is not None:
             took = time.monotonic() - begun
             share = max(share, took / max(ends - begun, took))
-        training.progress += (1 - training.progress) * share
+        gone = training.progress + (1 - training.progress) * share
+        training.progress = 1.0 if share >= 1 else gone
+        yield loss
 
 
 def train(config: Config, *, data: Path, folder: Path, minutes: float | None = None) -> Path:

@@ -69,15 +69,25 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
 
 
 def test_a_short_run_learns_what_was_drawn_and_serves_it(data, config, tmp_path):
-    best = train(config, data=data, folder=tmp_path / "run")
-    network = load_serving(best)
-    training = Training(config, data, tmp_path / "other")
-    pixels = training._prepared(training.val, "val-films")
+    training = Training(config, data, tmp_path / "run")
+    for module in training.network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.momentum = 0.2  # few steps: statistics must follow quickly
+    for _ in steps_of(training, minutes=None):
+        pass
+    network = load_serving(training.save("best.pt"))
     assert isinstance(network, ClassifierGraph)
-    logits = infer(network.network, np.asarray(pixels), config["network"], mirrored=True)
+    pixels = np.asarray(training._prepared(training.val, "val-films"))
+    logits = infer(network.network, pixels, config["network"], mirrored=False)
     truth = truth_of(training.val)
     assert roc_auc(truth[:, EFFUSION], logits[:, EFFUSION]) > 0.9
     assert roc_auc(truth[:, ABNORMAL], logits[:, ABNORMAL]) > 0.9
+
+
+def test_the_last_weights_of_a_schedule_are_measured_and_kept(data, config, tmp_path):
+    config["schedule"] |= {"films": 48, "evaluate_every": 10**6}
+    best = train(config, data=data, folder=tmp_path / "run")
+    assert torch.load(best, weights_only=True)["seen"] >= 48
 
 
 def test_a_run_that_was_cut_off_goes_on_where_it_was(data, config, tmp_path):
