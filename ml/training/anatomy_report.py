@@ -21,7 +21,14 @@ from ml.training.anatomy import (
 )
 from ml.training.data import SHARED, cache_prepared, read_layout
 from ml.training.export import Contract, Evidence, write_bundle
-from ml.training.members import LICENCE, grey_input, keep_checkpoint, load_average, round_weights
+from ml.training.members import (
+    HOURS,
+    LICENCE,
+    grey_input,
+    keep_checkpoint,
+    load_average,
+    round_weights,
+)
 from ml.training.metrics import bootstrap, roc_auc
 from ml.training.proportions import clopper_pearson
 
@@ -98,6 +105,24 @@ def measure(network: nn.Module, root: Path, config: dict[str, Any]) -> dict[str,
     }
 
 
+def tell(metrics: dict[str, Any]) -> Evidence:
+    """What the card says."""
+    return Evidence(
+        purpose="Outlines both lungs and the heart, for the cardiothoracic ratio and the share of "
+        "the film that the lungs take.",
+        training_data="JSRT and Wingspan films with masks (MIT collection), without those whose "
+        "lungs are drawn through the heart.",
+        licence=LICENCE,
+        metrics=metrics,
+        limits=[
+            "Masks of healthy and of mildly abnormal chests; a lung that is white all over is "
+            "often outlined too small.",
+            "The ratio is not given where the outline is not plausible.",
+            HOURS,
+        ],
+    )
+
+
 def export(
     config: dict[str, Any], version: str, *, root: Path = SHARED, weights: Path = WEIGHTS
 ) -> Bundle:
@@ -114,20 +139,7 @@ def export(
         operating_points={},
         settings={"regions": list(REGIONS)},
     )
-    evidence = Evidence(
-        purpose="Outlines both lungs and the heart, for the cardiothoracic ratio and the share of "
-        "the film that the lungs take.",
-        training_data="JSRT and Wingspan films with masks (MIT collection), without those whose "
-        "lungs are drawn through the heart.",
-        licence=LICENCE,
-        metrics=metrics,
-        limits=[
-            "Masks of healthy and of mildly abnormal chests; a lung that is white all over is "
-            "often outlined too small.",
-            "The ratio is not given where the outline is not plausible.",
-        ],
-    )
     keep_checkpoint("anatomy", version, {"state": network.state_dict()})
     return write_bundle(
-        "anatomy", version, network, contract=contract, evidence=evidence, weights=weights
+        "anatomy", version, network, contract=contract, evidence=tell(metrics), weights=weights
     )

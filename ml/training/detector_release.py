@@ -12,6 +12,7 @@ import numpy as np
 
 from ml.bundle import WEIGHTS, Bundle, OperatingPoint
 from ml.detect import MIN_SCORE, overlap_with, select_candidates
+from ml.runtime import Graph, to_input
 from ml.training.boxes import KINDS, BoxedFilm, read_boxed_films, soften
 from ml.training.data import SHARED
 from ml.training.detector import LesionNetwork, prepare_films
@@ -28,11 +29,13 @@ from ml.training.detector_report import (
 )
 from ml.training.export import Contract, Evidence, write_bundle
 from ml.training.members import (
+    HOURS,
     NIH,
     RSNA,
     grey_input,
     keep_checkpoint,
     load_average,
+    load_draft,
     round_weights,
 )
 from ml.vocabulary import BOX_LABELS
@@ -141,7 +144,7 @@ def measure_shown(
 
 
 def measure(
-    network: LesionNetwork, root: Path, config: dict[str, Any], thresholds: Mapping[str, float]
+    graph: Graph, root: Path, config: dict[str, Any], thresholds: Mapping[str, float]
 ) -> dict[str, Any]:
     """Everything on `test`; figures on normal films through 224 px and at 448 px apart."""
     size, number = config["size"], config["preprocessing"]
@@ -149,8 +152,8 @@ def measure(
     train = [i for i in read_boxed_films(root, split="train") if len(i.boxes)]
     boxed = [item for item in test if (item.kinds < len(BOX_LABELS)).any()]
     pixels = prepare_films(boxed, size=size, number=number, note="boxed-test")
-    outputs = run_network(network, pixels)
-    softened = run_network(network, np.stack([soften(film) for film in pixels]))
+    outputs = run_graph(graph, pixels)
+    softened = run_graph(graph, np.stack([soften(film) for film in pixels]))
     free = [item for item in test if not len(item.boxes) and is_normal(item)]
     figures: dict[str, Any] = {
         "boxed_test": {
@@ -166,7 +169,7 @@ def measure(
     }
     for name, source in (("normals_224px", "normals"), ("normal_films_448px", "films")):
         own = [item for item in free if item.film.source == source]
-        seen = run_network(network, prepare_films(own, size=size, number=number, note=name))
+        seen = run_graph(graph, prepare_films(own, size=size, number=number, note=name))
         figures[name] = measure_shown(own, seen, thresholds)
     return figures
 
@@ -185,8 +188,32 @@ def tell(metrics: Mapping[str, Any]) -> Evidence:
             "A score orders candidates of one label; it is not a probability.",
             "hit: the highest-scoring box of the right label overlaps the radiologist's by more "
             "than the figure; chance: a training box of that label laid on the film.",
+            HOURS,
         ],
     )
+
+
+def make_contract(
+    config: dict[str, Any], network: LesionNetwork, thresholds: Mapping[str, float]
+) -> Contract:
+    """How the detector's graph is fed and understood."""
+    return Contract(
+        input=grey_input(config["size"]),
+        preprocessing=config["preprocessing"],
+        labels=BOX_LABELS,
+        outputs=("boxes", "scores"),
+        operating_points={
+            label: {"alert": OperatingPoint(round(mark, 5))} for label, mark in thresholds.items()
+        },
+        settings={"kinds": list(KINDS), "exponent": network.exponent},
+    )
+
+
+def run_graph(graph: Graph, pixels: np.ndarray) -> list[Output]:
+    """Run a graph on prepared films [N, S, S] uint8."""
+    expected = grey_input(pixels.shape[-1])
+    outputs = (graph.run(to_input(film, expected)) for film in pixels)
+    return [(boxes[0], scores[0]) for boxes, scores in outputs]
 
 
 def export(
@@ -199,32 +226,26 @@ def export(
     round_weights(network)
     val = read_boxed_films(root, split="val")
     boxed = [item for item in val if len(item.boxes)]
-    seen = run_network(network, prepare_films(boxed, size=size, number=number, note="boxed-val"))
-    network.exponent = round(fit_exponent(seen), 3)
+    pixels = prepare_films(boxed, size=size, number=number, note="boxed-val")
+    network.exponent = round(fit_exponent(run_network(network, pixels)), 3)
+    undecided = dict.fromkeys(BOX_LABELS, 1.0)
+    graph = load_draft("detector", network, make_contract(config, network, undecided))
     normal = [item for item in val if not len(item.boxes) and is_normal(item)]
     thresholds = fit_thresholds(
-        run_network(network, prepare_films(normal, size=size, number=number, note="normal-val"))
+        run_graph(graph, prepare_films(normal, size=size, number=number, note="normal-val"))
     )
     metrics = {
-        **measure(network, root, config, thresholds),
+        **measure(graph, root, config, thresholds),
         "thresholds": {label: round(mark, 4) for label, mark in thresholds.items()},
         **trained,
     }
-    contract = Contract(
-        input=grey_input(size),
-        preprocessing=number,
-        labels=BOX_LABELS,
-        outputs=("boxes", "scores"),
-        operating_points={
-            label: {"alert": OperatingPoint(round(mark, 5))} for label, mark in thresholds.items()
-        },
-        settings={"kinds": list(KINDS), "exponent": network.exponent},
-    )
-    keep_checkpoint(
+    state = {"size": size, "exponent": network.exponent, "state": network.state_dict()}
+    keep_checkpoint("detector", version, state)
+    return write_bundle(
         "detector",
         version,
-        {"size": size, "exponent": network.exponent, "state": network.state_dict()},
-    )
-    return write_bundle(
-        "detector", version, network, contract=contract, evidence=tell(metrics), weights=weights
+        network,
+        contract=make_contract(config, network, thresholds),
+        evidence=tell(metrics),
+        weights=weights,
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,24 +12,26 @@ import numpy as np
 
 from ml.bundle import WEIGHTS, Bundle, OperatingPoint
 from ml.gate import KINDS, Entry, Gate
-from ml.runtime import Graph, load_graph
+from ml.runtime import Graph
 from ml.training.data import SHARED, load_pixels
 from ml.training.export import Contract, Evidence, write_bundle
 from ml.training.gate import GateNetwork
 from ml.training.gate_films import GateFilm, crop_heavily, draw_blank, read_gate_films
 from ml.training.members import (
     GUANGZHOU,
+    HOURS,
     LICENCE,
     NIH,
     grey_input,
     keep_checkpoint,
     load_average,
+    load_draft,
     round_weights,
 )
 from ml.training.proportions import clopper_pearson
 
 ACCEPTED = 0.997  # share of good val films that pass
-LOWEST, HIGHEST = 0.02, 0.6  # bounds on the operating point for "frontal"
+LOWEST, HIGHEST = 0.02, 0.5  # at most: more likely frontal than all else together
 THRESHOLDS = {"frontal": 0.5, "turned": 0.6, "inverted": 0.6}
 
 
@@ -128,23 +129,6 @@ def _over_all(unfit: dict[str, Any]) -> dict[str, float | int]:
     return clopper_pearson(total - passed, total)
 
 
-def load_draft(network: GateNetwork, config: dict[str, Any]) -> Graph:
-    """Export the network to a folder that does not last, and load it as serving does.
-
-    What ships is what gets measured, and an engine is ten times faster at one film than torch.
-    """
-    with tempfile.TemporaryDirectory() as folder:
-        draft = write_bundle(
-            "gate",
-            "draft",
-            network,
-            contract=make_contract(config, THRESHOLDS),
-            evidence=Evidence("A draft.", "", LICENCE, metrics={}),
-            weights=Path(folder),
-        )
-        return load_graph(draft, threads=1)
-
-
 def make_contract(config: dict[str, Any], thresholds: dict[str, float]) -> Contract:
     """How the gate's graph is fed and understood."""
     return Contract(
@@ -157,6 +141,25 @@ def make_contract(config: dict[str, Any], thresholds: dict[str, float]) -> Contr
     )
 
 
+def tell(metrics: dict[str, Any]) -> Evidence:
+    """What the card says."""
+    return Evidence(
+        purpose="Lets frontal chest films through and refuses what the other networks must not "
+        "read; rights films that are turned by a quarter or inverted.",
+        training_data=f"Good films: {NIH}, {GUANGZHOU}, JSRT and Wingspan. Other pictures: bones, "
+        "knees, teeth, breasts, CT slices, lateral chests, photographs, documents, screenshots. "
+        "Turned, inverted, cropped and blank ones are made from the good ones.",
+        licence=LICENCE,
+        metrics=metrics,
+        limits=[
+            "In brackets: exact (Clopper-Pearson) intervals. Some kinds have few test pictures.",
+            "A film mirrored left to right is not noticed.",
+            "Right corrections of turned and inverted films count as refusals over all.",
+            HOURS,
+        ],
+    )
+
+
 def export(
     config: dict[str, Any], version: str, *, root: Path = SHARED, weights: Path = WEIGHTS
 ) -> Bundle:
@@ -164,25 +167,16 @@ def export(
     network = GateNetwork()
     trained = load_average(network, config["name"])
     round_weights(network)
-    graph = load_draft(network, config)
+    graph = load_draft("gate", network, make_contract(config, THRESHOLDS))
     thresholds = fit_thresholds(graph, read_gate_films(root), config)
     figures = measure(gate_of(graph, config, thresholds), root)
     contract = make_contract(config, thresholds)
-    evidence = Evidence(
-        purpose="Lets frontal chest films through and refuses what the other networks must not "
-        "read; rights films that are turned by a quarter or inverted.",
-        training_data=f"Good films: {NIH}, {GUANGZHOU}, JSRT and Wingspan. Other pictures: bones, "
-        "knees, teeth, breasts, CT slices, lateral chests, photographs, documents, screenshots. "
-        "Turned, inverted, cropped and blank ones are made from the good ones.",
-        licence=LICENCE,
-        metrics={**figures, **trained},
-        limits=[
-            "In brackets: exact (Clopper-Pearson) intervals. Some kinds have few test pictures.",
-            "A film mirrored left to right is not noticed.",
-            "Right corrections of turned and inverted films count as refusals over all.",
-        ],
-    )
     keep_checkpoint("gate", version, {"state": network.state_dict()})
     return write_bundle(
-        "gate", version, network, contract=contract, evidence=evidence, weights=weights
+        "gate",
+        version,
+        network,
+        contract=contract,
+        evidence=tell({**figures, **trained}),
+        weights=weights,
     )

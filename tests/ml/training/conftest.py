@@ -1,0 +1,9 @@
+"""Trainings of this size are fastest on one thread, also beside other work."""
+
+import pytest
+import torch
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _one_thread() -> None:
+    torch.set_num_threads(1)
