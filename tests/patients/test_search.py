@@ -162,6 +162,17 @@ def test_the_urgent_come_first_and_the_longest_waiting_among_equals():
     assert [row.mrn for row in rows] == ["one", "late3", "later3", "gone"]
 
 
+@pytest.mark.parametrize("sort", ["arrived", "name"])
+@pytest.mark.parametrize("many", [0, 20_000])
+def test_many_matches_are_looked_up_another_way_with_the_same_result(monkeypatch, many, sort):
+    monkeypatch.setattr(selectors, "MANY_MATCHES", many)
+    make_patient(mrn="N1", family_name="Nguyễn", given_name="Nguyên")
+    make_patient(mrn="N2", family_name="Vo", given_name="Nguyen")
+    make_patient(mrn="V1", family_name="Vo")
+    page = selectors.search_patients(make_radiologist(), Criteria(text="nguy", sort=sort))
+    assert sorted(patient.mrn for patient in page.rows) == ["N1", "N2"]
+
+
 def test_whom_one_names_exactly_is_offered_outside_ones_view():
     hidden = make_patient(
         mrn="H-1", family_name="Vo", given_name="Linh", birth_date=date(1970, 3, 5)
@@ -188,6 +199,6 @@ def test_a_page_costs_the_same_queries_however_many_rows_it_has(django_assert_nu
     for number in range(5):
         visit = make_visit(attending=None, triage_level=1 + number)
         assert visit.is_open
-    with django_assert_num_queries(1):
+    with django_assert_num_queries(2):
         page = selectors.search_patients(user, Criteria(status="open"))
         assert {row.last_visit.triage_level for row in page.rows} == {1, 2, 3, 4, 5}
