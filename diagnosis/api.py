@@ -24,7 +24,14 @@ from patients.selectors import visit_for
 from xraydx.errors import UserError
 
 from . import selectors, services
-from .api_serializers import AnalysisSerializer, FilmSerializer, MoveForm, UploadForm
+from .api_serializers import (
+    AnalysisPage,
+    AnalysisSerializer,
+    FilmPage,
+    FilmSerializer,
+    MoveForm,
+    UploadForm,
+)
 from .models import Analysis
 from .states import Status
 
@@ -33,6 +40,7 @@ PREFER_WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,6})\"?", re.IGNORECAS
 PREFER = OpenApiParameter(
     "Prefer", str, OpenApiParameter.HEADER, description="wait=N, N ≤ 30: answer once it is final"
 )
+CURSOR = OpenApiParameter("cursor", str, description="from `next` or `previous`")
 IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
     {"type": "string", "minLength": 1, "maxLength": services.KEY_LENGTH, "pattern": "^[ -~]+$"},
@@ -96,7 +104,7 @@ class VisitFilmsView(APIView):
 
     parser_classes = [MultiPartParser]
 
-    @extend_schema(responses=FilmSerializer(many=True), operation_id="films_list")
+    @extend_schema(parameters=[CURSOR], responses=FilmPage, operation_id="films_list")
     def get(self, request: Request, visit_id: UUID) -> Response:
         """List the films of the visit, newest first."""
         visit = visit_for(user_of(request), visit_id)
@@ -196,10 +204,10 @@ class AnalysesView(APIView):
         parameters=[
             OpenApiParameter("status", str, enum=Status.values),
             OpenApiParameter("since", OpenApiTypes.DATETIME, description="by updated_at"),
-            OpenApiParameter("cursor", str),
-            OpenApiParameter("page_size", int),
+            CURSOR,
+            OpenApiParameter("page_size", {"type": "integer", "minimum": 1, "maximum": 200}),
         ],
-        responses=AnalysisSerializer(many=True),
+        responses=AnalysisPage,
         operation_id="analyses_list",
     )
     def get(self, request: Request) -> Response:

@@ -147,6 +147,22 @@ class FilmSerializer(serializers.ModelSerializer[Film]):
         return [str(analysis.id) for analysis in film.analyses.all()]
 
 
+class AnalysisPage(serializers.Serializer[Any]):
+    """A page of analyses."""
+
+    next = serializers.URLField(allow_null=True)
+    previous = serializers.URLField(allow_null=True)
+    results = AnalysisSerializer(many=True)
+
+
+class FilmPage(serializers.Serializer[Any]):
+    """A page of films."""
+
+    next = serializers.URLField(allow_null=True)
+    previous = serializers.URLField(allow_null=True)
+    results = FilmSerializer(many=True)
+
+
 class UploadForm(serializers.Serializer[Any]):
     """A film to be filed under a visit."""
 

@@ -341,6 +341,10 @@ SPECTACULAR_SETTINGS = {
     "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
     "SCHEMA_PATH_PREFIX": r"/api/v1/",
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "xraydx.api_schema.document_problems",
+    ],
     "ENUM_NAME_OVERRIDES": {
         "AnalysisStatus": "diagnosis.states.Status",
         "VisitStatus": "patients.serializers.VISIT_STATUSES",

@@ -10,11 +10,14 @@ import pytest
 from django.db import connection
 from django.db.models.functions import Now
 
-from diagnosis import films, queue
-from diagnosis.models import Analysis, Film, Finding
+from diagnosis import films, queue, services
+from diagnosis.models import Analysis, Film, Finding, UploadKey
 from diagnosis.queue import LeaseLost
 from diagnosis.states import Status
+from tests.accounts.factories import make_integration
 from tests.diagnosis.factories import claim, draw_png, make_analysis, make_film, make_outcome
+from tests.patients.factories import make_visit
+from xraydx.errors import UserError
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -138,3 +141,45 @@ def test_bytes_being_filed_are_not_dropped_by_an_erasure() -> None:
     assert failed is None
     assert dropped is False
     assert films.load(film.sha256) == data
+
+
+def test_ten_uploads_with_one_key_are_one_film_and_one_analysis(tiny_release: str) -> None:
+    visit, by = make_visit(), make_integration()
+    data = draw_png()
+
+    def upload() -> Any:
+        return services.add_film(visit=visit, file=io.BytesIO(data), by=by, idempotency_key="k")
+
+    added = at_once(*[upload] * 10)
+    assert {one.analysis.id for one in added} == {Analysis.objects.get().id}
+    assert [one.created for one in added].count(True) == 1
+    assert Film.objects.count() == UploadKey.objects.count() == 1
+
+
+def test_of_two_files_with_one_key_one_is_refused(tiny_release: str) -> None:
+    visit, by = make_visit(), make_integration()
+    files = [draw_png(), draw_png()]
+    added = at_once(
+        *(
+            lambda data=data: services.add_film(
+                visit=visit, file=io.BytesIO(data), by=by, idempotency_key="k"
+            )
+            for data in files
+        )
+    )
+    refused = [one for one in added if isinstance(one, UserError)]
+    assert [one.code for one in refused] == ["idempotency_key_reused"]
+    assert Film.objects.count() == 1
+
+
+def test_the_same_bytes_for_two_patients_at_once_leave_one_question(tiny_release: str) -> None:
+    data, by = draw_png(), make_integration()
+    visits = [make_visit(), make_visit()]
+    added = at_once(
+        *(
+            lambda visit=visit: services.add_film(visit=visit, file=io.BytesIO(data), by=by)
+            for visit in visits
+        )
+    )
+    questions = [one for one in added if isinstance(one, UserError)]
+    assert [one.code for one in questions] == ["bytes_of_another_patient"]
