@@ -117,7 +117,7 @@ def _read(claim: Claim) -> Status:
     reader = reader_for(claim.release)
     _renew(claim)
     reading = reader.read(film, on_stage=lambda _stage: _renew(claim))
-    timings.update(reading.timings_ms)
+    timings.update({stage: ms for stage, ms in reading.timings_ms.items() if stage != "total"})
     with _timed(timings, "pictures"):
         pictures = reader.pictures(film, reading)
     with _timed(timings, "store"):
