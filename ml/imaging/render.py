@@ -180,7 +180,10 @@ def encode_png(picture: Grey | Colour) -> bytes:
     """Write a [h, w] grey or [h, w, 3] RGB picture as PNG."""
     if picture.ndim == 3:
         picture = np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), dtype=np.uint8)
-    done, encoded = cv2.imencode(".png", picture, [cv2.IMWRITE_PNG_COMPRESSION, PNG_COMPRESSION])
+    # One filter for all rows: trying each for every row takes 1.7 times as long for 5 % of size.
+    how = [cv2.IMWRITE_PNG_COMPRESSION, PNG_COMPRESSION]
+    how += [cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_SUB]
+    done, encoded = cv2.imencode(".png", picture, how)
     if not done:
         raise ValueError("the picture cannot be written as PNG")
     return encoded.tobytes()
