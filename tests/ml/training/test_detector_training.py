@@ -21,7 +21,7 @@ CONFIG = {
     "seed": 1,
     "size": SIZE,
     "batch": 16,
-    "epochs": 8,
+    "epochs": 14,
     "warmup": 5,
     "rate": 3e-3,
     "bf16": False,
@@ -60,12 +60,13 @@ def test_a_detector_learns_drawn_opacities() -> None:
         )
         for epoch in range(CONFIG["epochs"])
     ]
-    assert losses[-1] < 0.85 * losses[0]
+    # the loss first rises: boxes only weigh in once their scores do
+    assert losses[-1] < 0.8 * max(losses)
     held, films = drawn_films(range(300, 316))
     found = best_overlaps(held, run_network(network, films), kinds=(OPACITY,))
-    placed = LesionNetwork(size=SIZE)
-    blind = best_overlaps(held, run_network(placed, films), kinds=(OPACITY,))
-    assert np.mean([iou for *_, iou in found]) > np.mean([iou for *_, iou in blind])
+    blind = best_overlaps(held, run_network(LesionNetwork(size=SIZE), films), kinds=(OPACITY,))
+    gained = np.mean([iou for *_, iou in found]) - np.mean([iou for *_, iou in blind])
+    assert gained > 0.03
 
 
 def test_boxes_move_with_their_film() -> None:
