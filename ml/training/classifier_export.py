@@ -55,11 +55,11 @@ class ClassifierGraph(nn.Module):
 
 
 def load_serving(checkpoint: Path) -> nn.Module:
-    """Give the network as its graph was exported: the averaged weights."""
+    """Give the network as its graph was exported."""
     state = torch.load(checkpoint, weights_only=True)
     config: dict[str, Any] = state["config"]
     network = build_network(config["network"], outputs=len(state["labels"]), start=None)
-    network.load_state_dict(state["average"])
+    network.load_state_dict(state[state["exported"]])
     mirrored = bool(config["network"].get("mirrored", True))
     round_weights(network)
     return ClassifierGraph(network, mirrored=mirrored).eval()
