@@ -317,10 +317,9 @@ def steps_of(training: Training, *, minutes: float | None) -> Iterator[float]:
     schedule = training.config["schedule"]
     ends = None if minutes is None else time.monotonic() + minutes * 60
     while training.progress < 1:
-        begun = time.monotonic()
+        begun, left = time.monotonic(), schedule["films"] - training.seen
         loss = training.step()
-        left = schedule["films"] - training.seen
-        share = 1.0 if left < schedule["batch"] else schedule["batch"] / left
+        share = 1.0 if left <= schedule["batch"] else schedule["batch"] / left
         if ends is not None:
             took = time.monotonic() - begun
             share = max(share, took / max(ends - begun, took))
