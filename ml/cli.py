@@ -8,7 +8,7 @@ import json
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import IO, Any
 
@@ -139,7 +139,8 @@ def predict_files(arguments: argparse.Namespace) -> int:
 def _predict_to(out: IO[str], arguments: argparse.Namespace) -> int:
     try:
         current_release(arguments.release)
-        reader = load_reader(arguments.release, backend=arguments.backend)
+        with redirect_stdout(sys.stderr):  # training libraries greet on standard output
+            reader = load_reader(arguments.release, backend=arguments.backend)
     except ReleaseError as error:
         print(f"the release can't be loaded: {error}", file=sys.stderr)
         return NO_RELEASE
