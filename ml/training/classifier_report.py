@@ -116,6 +116,8 @@ def _areas(logits: np.ndarray, films: Sequence[Film]) -> dict[str, Any]:
         "mean of 13": bootstrap(_mean_13, truth, logits, groups=patients, rounds=ROUNDS).rounded()
     }
     for column, label in enumerate(CLASSIFIER_LABELS):
+        if not 0 < truth[:, column].mean() < 1:
+            continue  # a collection without the finding
         name = "any finding" if label == ABNORMAL else label
         areas[name] = bootstrap(
             roc_auc, truth[:, column], logits[:, column], groups=patients, rounds=ROUNDS

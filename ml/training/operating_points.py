@@ -68,11 +68,15 @@ def fit_points(
 ) -> dict[str, OperatingPoint]:
     """Choose the operating points of one label, as calibrated probabilities.
 
-    logits: [N]; truth: [N] 0/1, both classes present
+    logits: [N]; truth: [N] 0/1; where one class has no film, every point is a probability of 0.5
     returns: alert (where sensitivity + specificity is greatest), sensitive (90 % sensitivity),
     specific (95 % specificity), each with what it does on these films
     """
     positive = np.asarray(truth, dtype=bool)
+    probability = np.array([calibrate(float(logit), calibration) for logit in logits])
+    if positive.all() or not positive.any():
+        point = measure_point(0.5, probability, truth)
+        return dict.fromkeys(("alert", "sensitive", "specific"), point)
     without, with_it = logits[~positive], logits[positive]
     spread0 = float(without.std()) + 1e-6
     # the spread of few films is drawn towards that of the many
@@ -84,7 +88,6 @@ def fit_points(
         "sensitive": mean1 - NORMAL_90 * spread1,
         "specific": mean0 + NORMAL_95 * spread0,
     }
-    probability = np.array([calibrate(float(logit), calibration) for logit in logits])
     return {
         name: measure_point(calibrate(logit, calibration), probability, truth)
         for name, logit in marks.items()
