@@ -22,7 +22,6 @@ COPY diagnosis diagnosis
 COPY ml ml
 COPY templates templates
 COPY static static
-COPY locale locale
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \

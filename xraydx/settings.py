@@ -354,8 +354,8 @@ SPECTACULAR_SETTINGS = {
 
 # Language and time
 LANGUAGE_CODE = "en"
-LANGUAGES = [("en", _("English")), ("ko", _("Korean")), ("vi", _("Vietnamese"))]
-LOCALE_PATHS = [BASE_DIR / "locale"]
+# One more stands here once its translation is complete: half a language is worse than none.
+LANGUAGES = [("en", _("English"))]
 USE_I18N = True
 USE_TZ = True
 TIME_ZONE = read_text("XRAYDX_TIME_ZONE", "UTC")
