@@ -78,9 +78,7 @@ def film(request: HttpRequest, film_id: UUID) -> HttpResponse:
     """The reading view."""
     film = services.view_film(film_id=film_id, by=_user(request))
     analysis = display.chosen_analysis(film, request.GET.get("analysis"))
-    context = display.film_context(film, analysis)
-    films = selectors.history_for(_user(request), film.patient)[: display.STRIP_LENGTH]
-    context["strip"] = display.strip_of(films)
+    context = display.film_context(film, analysis) | {"strip": _strip(request, film)}
     return render(request, "diagnosis/film.html", context)
 
 
@@ -92,7 +90,14 @@ def analysis_status(request: HttpRequest, analysis_id: UUID) -> HttpResponse:
         context = {"film": analysis.film, **display.row_context(analysis)}
         return render(request, "diagnosis/_upload_row.html", context)
     context = display.film_context(analysis.film, analysis)
-    return render(request, "diagnosis/_reading.html", context)
+    if analysis.is_final:  # the film's words in the strip change, too
+        context |= {"strip": _strip(request, analysis.film), "beside": True}
+    return render(request, "diagnosis/_live.html", context)
+
+
+def _strip(request: HttpRequest, film: Film) -> list[display.StripItem]:
+    films = selectors.history_for(_user(request), film.patient)
+    return display.strip_of(films[: display.STRIP_LENGTH])
 
 
 @require_GET

@@ -51,6 +51,7 @@ def test_one_film_opens_by_itself_and_shows_its_result(
     assert read_films() == 1
     page.wait_for_selector("canvas[data-painted]")
     assert page.locator(".finding-list > li").count() >= 3
+    assert "Queued" not in page.locator(".strip").inner_text()
 
 
 def test_several_films_are_sent_at_once_and_each_row_ends_with_its_result(

@@ -163,3 +163,10 @@ def test_own_scripts_and_sheets_are_small_and_reach_nowhere_else() -> None:
         text = path.read_text()
         assert len(text.splitlines()) <= 400, path
         assert "http://" not in text and "https://" not in text, path  # noqa: PT018
+
+
+@pytest.mark.django_db
+def test_the_answer_to_the_last_poll_brings_the_strip_up_to_date() -> None:
+    analysis, client = make_result(), client_of(make_physician())
+    answer = client.get(f"/analyses/{analysis.id}/status/")
+    assert 'id="film-strip" class="film-strip" hx-swap-oob="true"' in answer.text
