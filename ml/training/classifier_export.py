@@ -78,7 +78,8 @@ def export(
     if checkpoint != kept:
         shutil.copyfile(checkpoint, kept)
     network = load_serving(kept)
-    config = torch.load(kept, weights_only=True)["config"]["network"]
+    state = torch.load(kept, weights_only=True)
+    config = {**state["config"]["network"], "seen": state["seen"]}
     return _write(version, network, config, data=data, weights=weights)
 
 
@@ -107,7 +108,10 @@ def _write(
         calibration=calibration,
         prevalence={k: round(float(v), 4) for k, v in zip(CLASSIFIER_LABELS, share, strict=True)},
     )
-    metrics = measure(logits, films, calibration=calibration, points=points)
+    metrics = {
+        "films drawn in training": config["seen"],
+        **measure(logits, films, calibration=calibration, points=points),
+    }
     return write_bundle(
         name, version, network, contract=contract, evidence=evidence_of(metrics), weights=weights
     )
