@@ -17,6 +17,7 @@ def patient_history(context: dict[str, Any], patient: Patient) -> dict[str, Any]
     return {
         "patient": patient,
         "items": display.strip_of(selectors.history_for(request.user, patient)),
+        "moved_away": selectors.films_moved_away(patient),
         "user": request.user,
         "request": request,
     }

@@ -62,6 +62,7 @@ def test_no_drop_zone_stands_on_a_closed_visit() -> None:
 @pytest.mark.django_db
 def test_a_film_is_moved_to_a_patient_who_was_looked_for() -> None:
     film, client = make_film(), client_of(make_physician())
+    before = film.patient_id
     target = make_visit(make_patient(family_name="Vandermeer"))
     address = f"/films/{film.id}/move/"
     found = client.post(address, {"text": "vander"}).text
@@ -70,8 +71,10 @@ def test_a_film_is_moved_to_a_patient_who_was_looked_for() -> None:
     assert answer.status_code == 302
     film.refresh_from_db()
     assert film.patient_id == target.patient_id
-    page = client.get(f"/patients/{film.patient_id}/").text
-    assert "Two Kims in the hall" in page
+    for patient, words in ((film.patient_id, "Moved here by"), (before, "was moved away by")):
+        page = client.get(f"/patients/{patient}/").text
+        assert words in page
+        assert "Two Kims in the hall" in page
 
 
 @pytest.mark.django_db
