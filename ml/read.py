@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -215,15 +216,17 @@ class Reader:
             for lesion in reading.lesions or []
             if lesion.shown
         ]
-        pictures = {
-            "film": encode_png(shown),
-            "boxes": encode_png(draw_boxes(shown, marks)),
-            "anatomy": encode_png(draw_outlines(shown, reading.maps["anatomy"])),
+        drawn = {
+            "boxes": draw_boxes(shown, marks),
+            "anatomy": draw_outlines(shown, reading.maps["anatomy"]),
+            "film": shown,
         }
         for name in ("attention", *ANOMALY_NETWORKS):
             heat = reading.maps[name].astype(np.float32)
-            pictures[name] = encode_png(draw_map(heat, width=width, height=height))
-        return pictures
+            drawn[name] = draw_map(heat, width=width, height=height)
+        # Compression takes nearly as long as the networks; an idle second core shares it.
+        with ThreadPoolExecutor(max_workers=2) as pool:
+            return dict(zip(drawn, pool.map(encode_png, drawn.values()), strict=True))
 
 
 class _Clock:
