@@ -115,7 +115,7 @@ def wait_until_final(analysis_id: UUID, seconds: float) -> bool:
         if left_s <= 0:
             return False
         time.sleep(min(pause_s, left_s))
-        pause_s = min(pause_s * 1.2, 0.25)
+        pause_s = min(pause_s * 1.08, 0.25)
 
 
 def readings_of(analysis: Analysis) -> QuerySet[Reading]:
