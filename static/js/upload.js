@@ -146,6 +146,8 @@ class DropZone {
     window.addEventListener("beforeunload", (event) => {
       if (this.rows.some((row) => row.file && row.state !== "stopped")) event.preventDefault();
     });
+    // Chosen before this script came: no event will tell of these.
+    if (this.input.files.length) this.take(this.input.files);
   }
 
   words(name) {

@@ -54,6 +54,25 @@ def test_one_film_opens_by_itself_and_shows_its_result(
     assert "Queued" not in page.locator(".strip").inner_text()
 
 
+def test_a_film_that_was_chosen_before_the_script_came_is_sent(
+    page: Page, signed_in: SignIn, png: Any
+) -> None:
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    visit = make_visit()
+    signed_in(make_radiographer())
+    page.route("**/js/upload*.js", hold)
+    with page.expect_request("**/js/upload*.js"):
+        page.goto(f"/visits/{visit.id}/films/", wait_until="commit")
+    page.set_input_files("#drop-file", png("early.png"))
+    held[0].continue_()
+    page.wait_for_url(re.compile("/films/[0-9a-f-]{36}/$"))
+    assert Film.objects.filter(visit=visit).count() == 1
+
+
 def test_several_films_are_sent_at_once_and_each_row_ends_with_its_result(
     page: Page, zone: Any, png: Any, read_films: Callable[[], int]
 ) -> None:
