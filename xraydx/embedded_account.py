@@ -125,6 +125,16 @@ def make_parents(folder: Path) -> None:
         folder.chmod(0o711)
 
 
+def give_file(file: Path, text: str, owner: Account) -> None:
+    """Write a file anew that its owner alone can read."""
+    file.unlink(missing_ok=True)
+    flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY
+    with os.fdopen(os.open(file, flags, 0o600), "w") as stream:
+        stream.write(text)
+        if not owner.is_self:
+            os.fchown(stream.fileno(), owner.uid, owner.gid)
+
+
 def write_private(file: Path, text: str) -> None:
     """Write a file that only we can read, whole or not at all."""
     new = file.with_name(f".{file.name}.{os.getpid()}")

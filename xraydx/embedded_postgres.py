@@ -15,7 +15,13 @@ import psutil
 import psycopg
 from psycopg import sql
 
-from xraydx.embedded_account import SYSTEM_PLACE, Account, ServerError, private_folder
+from xraydx.embedded_account import (
+    SYSTEM_PLACE,
+    Account,
+    ServerError,
+    give_file,
+    private_folder,
+)
 
 DATABASE = "xraydx"
 SUPERUSER, OWNER, APPLICATION = "xraydx_super", "xraydx_owner", "xraydx_app"
@@ -86,8 +92,8 @@ class Postgres:
         self._check_version(binaries)
         if not (self.data / "PG_VERSION").exists():
             self._make_cluster(binaries)
-        self._write("postgresql.conf", self._configuration())
-        self._write("pg_hba.conf", ACCESS)
+        give_file(self.data / "postgresql.conf", self._configuration(), self.account)
+        give_file(self.data / "pg_hba.conf", ACCESS, self.account)
         self._drop_stale_lock()
         self._run_server(binaries)
         self._make_roles()
@@ -166,7 +172,7 @@ class Postgres:
         # Made beside its place and moved there, so that a power cut leaves no half of one.
         new, word = self.folder / "data.new", self.folder / "password"
         shutil.rmtree(new, ignore_errors=True)
-        self._give(word, self.passwords[SUPERUSER])
+        give_file(word, self.passwords[SUPERUSER], self.account)
         command = [str(binaries / "initdb"), "-D", str(new), "-U", SUPERUSER]
         command += [f"--pwfile={word}", "--auth=scram-sha-256", "--encoding=UTF8", "--no-locale"]
         command += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--no-instructions"]
@@ -189,18 +195,6 @@ class Postgres:
     def _configuration(self) -> str:
         more = FOR_TESTS if self.for_tests else ""
         return CONFIGURATION.format(sockets=str(self.sockets).replace("'", "''"), more=more)
-
-    def _write(self, name: str, text: str) -> None:
-        self._give(self.data / name, text)
-
-    def _give(self, file: Path, text: str) -> None:
-        """Write a file that the database's user alone can read."""
-        file.unlink(missing_ok=True)
-        flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY
-        with os.fdopen(os.open(file, flags, 0o600), "w") as stream:
-            stream.write(text)
-            if not self.account.is_self:
-                os.fchown(stream.fileno(), self.account.uid, self.account.gid)
 
     def _run_server(self, binaries: Path) -> None:
         command = [str(binaries / "pg_ctl"), "start", "-D", str(self.data), "-l", str(self.log)]
@@ -246,7 +240,7 @@ class Postgres:
                 connection.execute(f"CREATE DATABASE {DATABASE} OWNER {OWNER}")
             connection.execute(f"REVOKE ALL ON DATABASE {DATABASE} FROM PUBLIC")
             connection.execute(f"GRANT CONNECT ON DATABASE {DATABASE} TO {APPLICATION}")
-        self._give(ready, "")
+        give_file(ready, "", self.account)
 
 
 def find_binaries(account: Account) -> Path:

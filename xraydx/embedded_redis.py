@@ -15,7 +15,13 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from xraydx.embedded_account import SYSTEM_PLACE, Account, ServerError, private_folder
+from xraydx.embedded_account import (
+    SYSTEM_PLACE,
+    Account,
+    ServerError,
+    give_file,
+    private_folder,
+)
 
 OLDEST_MAJOR = 7
 START_SECONDS = 10
@@ -63,12 +69,7 @@ class Redis:
         self._end_process()
         configuration = self.folder / "redis.conf"
         text = CONFIGURATION.format(socket=self.socket, folder=self.folder)
-        configuration.unlink(missing_ok=True)
-        flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY
-        with os.fdopen(os.open(configuration, flags, 0o600), "w") as stream:
-            stream.write(text)
-            if not self.account.is_self:
-                os.fchown(stream.fileno(), self.account.uid, self.account.gid)
+        give_file(configuration, text, self.account)
         process = subprocess.Popen(
             [find_server(self.account), str(configuration)],
             stdin=subprocess.DEVNULL,
