@@ -18,6 +18,7 @@ from torch.nn import functional
 from ml.anatomy import REGIONS, clean_regions
 from ml.training.backbone import CHANNELS, START, MobileStages
 from ml.training.data import SHARED, cache_prepared
+from ml.training.layers import double_convolution
 from ml.training.loop import (
     Ema,
     TrainingRun,
@@ -76,14 +77,7 @@ def load_masks(films: Sequence[MaskedFilm], *, size: int) -> np.ndarray:
 
 
 def _double(inward: int, outward: int) -> nn.Sequential:
-    layers: list[nn.Module] = []
-    for channels in (inward, outward):
-        layers += [
-            nn.Conv2d(channels, outward, 3, padding=1, bias=False),
-            nn.BatchNorm2d(outward),
-            nn.ReLU(inplace=True),
-        ]
-    return nn.Sequential(*layers)
+    return double_convolution(inward, outward, lambda: nn.ReLU(inplace=True))
 
 
 class AnatomyNetwork(nn.Module):

@@ -15,16 +15,11 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from ml.training.layers import double_convolution
+
 
 def _double(inward: int, outward: int) -> nn.Sequential:
-    layers: list[nn.Module] = []
-    for channels in (inward, outward):
-        layers += [
-            nn.Conv2d(channels, outward, 3, padding=1, bias=False),
-            nn.BatchNorm2d(outward),
-            nn.LeakyReLU(0.2, inplace=True),
-        ]
-    return nn.Sequential(*layers)
+    return double_convolution(inward, outward, lambda: nn.LeakyReLU(0.2, inplace=True))
 
 
 class UNetAutoencoder(nn.Module):
