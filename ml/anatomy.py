@@ -64,6 +64,18 @@ def width_of(mask: np.ndarray) -> int:
     return int(columns[-1] - columns[0] + 1) if columns.size else 0
 
 
+def width_line(mask: np.ndarray) -> tuple[float, float, float, float]:
+    """Where the width of a mask is measured: x0, y, x1, y as fractions of the film.
+
+    mask: [S, S] bool, not empty; the line lies half-way between its outermost points
+    """
+    rows, columns = np.nonzero(mask)
+    left, right = int(columns.min()), int(columns.max())
+    ends = (rows[columns == left].mean(), rows[columns == right].mean())
+    height = (float(np.mean(ends)) + 0.5) / mask.shape[0]
+    return (left / mask.shape[1], height, (right + 1) / mask.shape[1], height)
+
+
 def find_faults(regions: np.ndarray) -> tuple[str, ...]:
     """Name what no chest looks like: a region too small or large, or on the wrong side."""
     faults = []

@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ml.anatomy import outline
+from ml.anatomy import outline, width_line
 from ml.anomaly import THROUGH_PX, look_for_anomaly
 from ml.attention import activation_map
 from ml.bundle import Release, Spec, load_release
@@ -31,6 +31,7 @@ from ml.imaging.render import (
     draw_film,
     draw_map,
     draw_outlines,
+    draw_thumb,
     encode_png,
     fit_size,
 )
@@ -64,7 +65,7 @@ class Reading:
     abnormal: float | None = None
     lesions: list[Lesion] | None = None
     anomaly: dict[str, dict[str, float]] | None = None
-    anatomy: dict[str, float | None] | None = None
+    anatomy: dict[str, Any] | None = None
     entry: Entry = field(default_factory=lambda: Entry(None), repr=False)
     maps: dict[str, np.ndarray] = field(default_factory=dict, repr=False, compare=False)
 
@@ -149,11 +150,10 @@ class Reader:
         with clock.stage("anomaly"):
             found["anomaly"] = self._compare(working, maps)
         with clock.stage("attention"):
-            maps["attention"] = activation_map(
-                maps.pop("places"),
-                labels=self._spec("classifier").labels,
-                label=found["top3"][0].disease,
-            )
+            labels, places = self._spec("classifier").labels, maps.pop("places")
+            each = [activation_map(places, labels=labels, label=name) for name in NAMES]
+            maps["attention"] = each[NAMES.index(found["top3"][0].disease)]
+            maps["attention_each"] = np.concatenate(each)  # [13 * h, w]
         return Reading(
             "read", None, quality, self.release.name, clock.timings(),
             entry=entry, maps=maps, **found,
@@ -179,14 +179,19 @@ class Reader:
         spec = self._spec("detector")
         return find_lesions(spec, self._graphs["detector"], self._prepared(working, spec))
 
-    def _measure(self, working: Working, maps: dict[str, np.ndarray]) -> dict[str, float | None]:
+    def _measure(self, working: Working, maps: dict[str, np.ndarray]) -> dict[str, Any]:
         spec = self._spec("anatomy")
         anatomy = outline(spec, self._graphs["anatomy"], self._prepared(working, spec))
         maps["anatomy"] = anatomy.regions
-        return {
+        measured: dict[str, Any] = {
             "lung_fraction": anatomy.lung_fraction,
             "cardiothoracic_ratio": anatomy.cardiothoracic_ratio,
         }
+        if anatomy.cardiothoracic_ratio is not None:
+            lungs = (anatomy.regions == 1) | (anatomy.regions == 2)
+            measured["heart_line"] = list(width_line(anatomy.regions == 3))
+            measured["chest_line"] = list(width_line(lungs))
+        return measured
 
     def _compare(
         self, working: Working, maps: dict[str, np.ndarray]
@@ -203,12 +208,14 @@ class Reader:
     def pictures(self, film: Radiograph, reading: Reading) -> dict[str, bytes]:
         """Draw a reading, at most 1024 pixels a side.
 
-        returns: PNG by name: film, boxes, anatomy, and as grey maps attention, unet, reversed_ae;
-        of a refused film only the film, as it was sent
+        returns: PNG by name: film, thumb, boxes, anatomy, and as grey maps attention, unet,
+        reversed_ae; attention_each holds the small maps of all diseases, one below the other in
+        the order of NAMES; of a refused film only film and thumb, as it was sent
         """
         pixels = Working(film.pixels).pixels
         if reading.status == "refused":
-            return {"film": encode_png(draw_film(pixels))}
+            shown = draw_film(pixels)
+            return {"film": encode_png(shown), "thumb": encode_png(draw_thumb(shown))}
         shown = draw_film(correct(pixels, reading.entry))
         height, width = shown.shape
         marks = [
@@ -220,6 +227,8 @@ class Reader:
             "boxes": draw_boxes(shown, marks),
             "anatomy": draw_outlines(shown, reading.maps["anatomy"]),
             "film": shown,
+            "thumb": draw_thumb(shown),
+            "attention_each": np.rint(reading.maps["attention_each"] * 255).astype(np.uint8),
         }
         for name in ("attention", *ANOMALY_NETWORKS):
             heat = reading.maps[name].astype(np.float32)

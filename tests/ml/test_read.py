@@ -38,6 +38,9 @@ def film() -> Radiograph:
     return radiograph(draw_phantom(3, 512, lesions=2).film[:, :400])
 
 
+SMALL = ("thumb", "attention_each")
+
+
 def test_the_stages_are_announced_in_order(reader, film):
     heard: list[str] = []
     reader.read(film, on_stage=heard.append)
@@ -54,9 +57,19 @@ def test_a_reading_is_what_it_always_was(reader, film):
         assert said["findings"][name] == pytest.approx(probability, abs=2e-4)
     assert said["abnormal"] == pytest.approx(0.448142, abs=2e-4)
     assert said["anomaly"]["unet"]["score"] == pytest.approx(47.018666, abs=0.05)
-    assert said["anatomy"] == {"lung_fraction": 0.332031, "cardiothoracic_ratio": 0.416667}
+    assert said["anatomy"]["lung_fraction"] == 0.332031
+    assert said["anatomy"]["cardiothoracic_ratio"] == 0.416667
     assert said["lesions"][0]["label"] == "Pneumothorax"
     assert said["lesions"][0]["box"] == pytest.approx([0.6, 0.2, 0.7, 0.3], abs=1e-5)
+
+
+def test_the_lines_of_the_ratio_have_its_lengths(reader, film):
+    anatomy = reader.read(film).to_json()["anatomy"]
+    heart, chest = anatomy["heart_line"], anatomy["chest_line"]
+    widths = [line[2] - line[0] for line in (heart, chest)]
+    assert widths[0] / widths[1] == pytest.approx(anatomy["cardiothoracic_ratio"], abs=1e-4)
+    assert heart[1] == heart[3]
+    assert chest[0] < heart[0] < heart[2] < chest[2]
 
 
 def test_every_part_is_there_and_can_be_written_as_json(reader, film):
@@ -103,7 +116,7 @@ def test_what_the_gate_refuses_is_a_reading_with_its_reason_and_only_the_film_as
     assert (reading.status, reading.reason) == ("refused", "blank")
     assert heard == ["gate"]
     assert reading.findings is reading.top3 is reading.lesions is reading.anomaly is None
-    assert list(reader.pictures(blank, reading)) == ["film"]
+    assert list(reader.pictures(blank, reading)) == ["film", "thumb"]
     json.dumps(reading.to_json())
 
 
@@ -128,6 +141,11 @@ def test_a_cancelled_reading_stops_between_stages(reader, film):
 def test_pictures_have_the_shape_of_the_film_and_maps_are_grey(reader):
     film = radiograph(draw_phantom(5, 1500).film[:, :1100])
     pictures = reader.pictures(film, reader.read(film))
+    small = {name: Image.open(io.BytesIO(pictures.pop(name))) for name in SMALL}
+    assert small["thumb"].size == (117, 160)
+    maps = small["attention_each"]
+    assert maps.mode == "L"
+    assert maps.height % len(NAMES) == 0
     assert set(pictures) == {"film", "boxes", "attention", "unet", "reversed_ae", "anatomy"}
     for name, data in pictures.items():
         picture = Image.open(io.BytesIO(data))
