@@ -18,8 +18,6 @@ from patients.validation import (
     check_some_lines,
 )
 
-# Year first, as a barcode or a passport has it; with dots also as people write it.
-DATE_FORMATS = ["%Y-%m-%d", "%Y%m%d", "%Y.%m.%d", "%d.%m.%Y"]
 UNIDENTIFIED = _("Unidentified")
 TRIAGE_LEVELS = [(level, str(level)) for level in range(1, 6)]
 
@@ -33,10 +31,8 @@ class BirthDateField(forms.DateField):
     """A date typed in one go; a picker costs more time than ten digits."""
 
     def __init__(self, **options: Any) -> None:
-        widget = forms.DateInput(
-            format="%Y-%m-%d", attrs=_quiet(inputmode="numeric", placeholder=_("YYYY-MM-DD"))
-        )
-        super().__init__(input_formats=DATE_FORMATS, widget=widget, **options)
+        attributes = _quiet(inputmode="numeric", placeholder=_("YYYY-MM-DD"))
+        super().__init__(widget=forms.DateInput(attrs=attributes), **options)
 
 
 class PatientForm(forms.Form):

@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from patients.names import display_name
 from patients.validation import (
     MRN_LENGTH,
     OLDEST_AGE,
@@ -161,6 +162,11 @@ class Patient(models.Model):
     def __str__(self) -> str:
         # Only the id: a name here would end up in logs and tracebacks.
         return f"patient {self.pk}"
+
+    @property
+    def display_name(self) -> str:
+        """Return the name as the reader's language writes it."""
+        return display_name(self.family_name, self.given_name)
 
     @property
     def number(self) -> str:

@@ -356,6 +356,13 @@ SPECTACULAR_SETTINGS = {
 LANGUAGE_CODE = "en"
 # One more stands here once its translation is complete: half a language is worse than none.
 LANGUAGES = [("en", _("English"))]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+FORMAT_MODULE_PATH = ["xraydx.formats"]
+LANGUAGE_COOKIE_NAME = f"xraydx_language_{COOKIE_SUFFIX}"
+LANGUAGE_COOKIE_AGE = 31_536_000
+LANGUAGE_COOKIE_HTTPONLY = True
+LANGUAGE_COOKIE_SAMESITE = "Lax"
+LANGUAGE_COOKIE_SECURE = HTTPS
 USE_I18N = True
 USE_TZ = True
 TIME_ZONE = read_text("XRAYDX_TIME_ZONE", "UTC")

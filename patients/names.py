@@ -1,0 +1,26 @@
+"""A patient's name as the reader's language writes it."""
+
+from django.utils.translation import get_language
+
+# Written without a space between family and given name.
+CLOSED_SCRIPTS = (("\uac00", "\ud7a3"), ("\u4e00", "\u9fff"), ("\u3400", "\u4dbf"))
+FAMILY_FIRST = {"ko", "vi"}
+
+
+def display_name(family: str, given: str) -> str:
+    """Return both names in one line.
+
+    Korean and Vietnamese put the family name first without a mark. Elsewhere a comma says
+    which is which, because a list holds names of both orders.
+    """
+    if not given or not family:
+        return family or given
+    if _is_closed(family) and _is_closed(given):
+        return family + given
+    if (get_language() or "").partition("-")[0] in FAMILY_FIRST:
+        return f"{family} {given}"
+    return f"{family}, {given}"
+
+
+def _is_closed(name: str) -> bool:
+    return all(any(low <= c <= high for low, high in CLOSED_SCRIPTS) for c in name)

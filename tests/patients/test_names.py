@@ -1,0 +1,37 @@
+"""A patient's name in each language."""
+
+from datetime import date
+
+import pytest
+from django.utils import translation
+
+from patients.forms import BirthDateField
+from patients.names import display_name
+
+
+@pytest.mark.parametrize(
+    ("language", "shown"),
+    [("en", "Nguyễn, Thị Linh"), ("ko", "Nguyễn Thị Linh"), ("vi", "Nguyễn Thị Linh")],
+)
+def test_the_family_name_comes_first_or_is_marked(language: str, shown: str) -> None:
+    with translation.override(language):
+        assert display_name("Nguyễn", "Thị Linh") == shown
+
+
+@pytest.mark.parametrize("language", ["en", "ko", "vi"])
+def test_a_korean_name_is_written_in_one(language: str) -> None:
+    with translation.override(language):
+        assert display_name("김", "아라") == "김아라"
+
+
+def test_a_name_of_one_part_stands_alone() -> None:
+    assert display_name("Unidentified", "") == "Unidentified"
+
+
+@pytest.mark.parametrize(
+    ("language", "typed"),
+    [("en", "1970-03-05"), ("ko", "1970. 03. 05."), ("ko", "19700305"), ("vi", "05/03/1970")],
+)
+def test_a_birth_date_is_typed_as_the_language_writes_it(language: str, typed: str) -> None:
+    with translation.override(language):
+        assert BirthDateField().clean(typed) == date(1970, 3, 5)

@@ -1,0 +1,1 @@
+"""Forms of dates by language (FORMAT_MODULE_PATH)."""
