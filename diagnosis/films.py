@@ -8,17 +8,20 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from mmap import ACCESS_COPY, mmap
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 from uuid import UUID
 
-from django.core.files.base import ContentFile, File
+from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, Storage, storages
 from django.db import connection, transaction
 
+from ml.imaging.formats import PREAMBLE_BYTES, has_used_preamble
+
 from .models import Film
 
-CHUNK_BYTES = 1024 * 1024
+Contents = bytes | mmap
 
 
 class FilmMissing(Exception):  # noqa: N818 - a term, not a fault
@@ -75,15 +78,27 @@ def picture_folder(analysis_id: UUID) -> str:
     return f"pictures/{str(analysis_id)[:2]}/{analysis_id}"
 
 
-def measure(file: IO[bytes]) -> Digest:
-    """Hash the file in chunks and leave it rewound."""
+@contextmanager
+def contents_of(file: IO[bytes]) -> Iterator[Contents]:
+    """The file's bytes; those of a large upload, which lies on disk, are mapped and not copied.
+
+    The preamble of a DICOM file comes as zeros: a film is never a program too.
+    """
     file.seek(0)
-    sha256, size = hashlib.sha256(), 0
-    while chunk := file.read(CHUNK_BYTES):
-        sha256.update(chunk)
-        size += len(chunk)
-    file.seek(0)
-    return Digest(sha256.hexdigest(), size)
+    on_disk = getattr(file, "temporary_file_path", None)
+    if on_disk is None or not Path(on_disk()).stat().st_size:
+        data = file.read()
+        yield bytes(PREAMBLE_BYTES) + data[PREAMBLE_BYTES:] if has_used_preamble(data) else data
+        return
+    with mmap(file.fileno(), 0, access=ACCESS_COPY) as mapped:
+        if has_used_preamble(mapped):
+            mapped[:PREAMBLE_BYTES] = bytes(PREAMBLE_BYTES)
+        yield mapped
+
+
+def measure(data: Contents) -> Digest:
+    """Hash a file's bytes."""
+    return Digest(hashlib.sha256(data).hexdigest(), len(data))
 
 
 def lock_content(sha256: str) -> None:
@@ -93,8 +108,8 @@ def lock_content(sha256: str) -> None:
 
 
 @_faults_named()
-def store(file: IO[bytes], digest: Digest) -> None:
-    """Stream the film into the storage under its sha256; the caller holds lock_content.
+def store(data: Contents, digest: Digest) -> None:
+    """Put the film into the storage under its sha256; the caller holds lock_content.
 
     Bytes that are there in full already are left alone. raises: StorageUnavailable
     """
@@ -103,8 +118,7 @@ def store(file: IO[bytes], digest: Digest) -> None:
         if storage().size(key) == digest.size:
             return
         storage().delete(key)  # a write that was cut short
-    file.seek(0)
-    _save(key, File(file, name=key))
+    _save(key, data)
 
 
 @_faults_named()
@@ -127,12 +141,17 @@ def store_pictures(
     """Store the PNG pictures in the attempt's own folder; returns name → storage key."""
     keys = {}
     for name, png in pictures.items():
-        key = picture_key(analysis_id, attempt, name)
-        if storage().exists(key):
-            storage().delete(key)
-        _save(key, ContentFile(png, name=key))
-        keys[name] = key
+        keys[name] = picture_key(analysis_id, attempt, name)
+        store_bytes(keys[name], png)
     return keys
+
+
+@_faults_named()
+def store_bytes(key: str, data: bytes) -> None:
+    """Store what belongs to an analysis, instead of what lies there. raises: StorageUnavailable"""
+    if storage().exists(key):
+        storage().delete(key)
+    _save(key, data)
 
 
 @_faults_named()
@@ -176,25 +195,24 @@ def _listed(place: Storage, folder: str) -> tuple[list[str], list[str]]:
         return [], []
 
 
-def _save(key: str, content: File[Any]) -> None:
+def _save(key: str, data: Contents) -> None:
     place = storage()
     if isinstance(place, FileSystemStorage):
-        _save_to_disk(place, key, content)
+        _save_to_disk(place, key, data)
         return
-    saved = place.save(key, content)
+    saved = place.save(key, ContentFile(data[:], name=key))
     if saved != key:
         raise OSError(f"the storage renamed {key}")
 
 
-def _save_to_disk(place: FileSystemStorage, key: str, content: File[Any]) -> None:
+def _save_to_disk(place: FileSystemStorage, key: str, data: Contents) -> None:
     # A film that was acknowledged survives a power cut: write aside, sync, then rename.
     final = Path(place.path(key))
     _make_folder(final.parent, place.directory_permissions_mode or 0o700)
     handle, name = tempfile.mkstemp(dir=final.parent, prefix=".part-")
     try:
         with os.fdopen(handle, "wb") as file:
-            for chunk in content.chunks(CHUNK_BYTES):
-                file.write(chunk)
+            file.write(data)
             file.flush()
             os.fsync(file.fileno())
         Path(name).chmod(place.file_permissions_mode or 0o600)

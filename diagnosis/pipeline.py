@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 
 from ml.bundle import ReleaseError
-from ml.imaging.decode import decode
+from ml.imaging.decode import PICTURE_PX, decode
 from ml.imaging.decode import warm_up as warm_up_decoder
 from ml.refusal import Refusal
 from xraydx.errors import UserError
@@ -113,7 +113,7 @@ def _read(claim: Claim) -> Status:
     with _timed(timings, "load"):
         data = films.load(_patiently(lambda: _content_of(claim)))
     with _timed(timings, "decode"):
-        film = decode(data)
+        film = decode(data, longest=PICTURE_PX)
     reader = reader_for(claim.release)
     _renew(claim)
     reading = reader.read(film, on_stage=lambda _stage: _renew(claim))

@@ -53,17 +53,34 @@ def add_film(
     require(by, Capability.upload_film, target=visit, patient_id=visit.patient_id)
     if idempotency_key is not None:
         _check_key(idempotency_key)
-    digest = films.measure(file)
-    if digest.size > settings.UPLOAD_MAX_BYTES:
-        raise UserError("too_large", field="file")
-    header = _header_of(file)
+    with films.contents_of(file) as data:
+        if len(data) > settings.UPLOAD_MAX_BYTES:
+            raise UserError("too_large", field="file")
+        new = _New(visit, data, films.measure(data), _header_of(data), by)
+        return _add(new, confirm_patient, idempotency_key)
+
+
+@dataclass(frozen=True)
+class _New:
+    """A file that a decoder opens, and where it is to go."""
+
+    visit: Visit
+    data: films.Contents
+    digest: films.Digest
+    header: Header
+    by: User
+
+
+def _add(new: _New, confirmed: bool, idempotency_key: str | None) -> AddedFilm:
+    """Film, analysis and key in one transaction. raises: as add_film"""
+    visit, digest, by = new.visit, new.digest, new.by
     release = selectors.current_release()
     with transaction.atomic():
         if idempotency_key is not None:
             earlier = _earlier_upload(by, idempotency_key, visit, digest)
             if earlier is not None:
                 return earlier
-        film, created = _filed(visit, file, digest, header, by, confirm_patient)
+        film, created = _filed(new, confirmed)
         analysis = _analysis_of(film, release, by)
         if idempotency_key is not None:
             UploadKey.objects.create(
@@ -77,21 +94,20 @@ def add_film(
     return AddedFilm(film, analysis, created)
 
 
-def _filed(
-    visit: Visit, file: Upload, digest: films.Digest, header: Header, by: User, confirmed: bool
-) -> tuple[Film, bool]:
+def _filed(new: _New, confirmed: bool) -> tuple[Film, bool]:
     """The patient's film with these bytes, and whether it is new. raises: Conflict"""
+    visit, digest, by = new.visit, new.digest, new.by
     films.lock_content(digest.sha256)
     film = Film.objects.filter(
         patient_id=visit.patient_id, sha256=digest.sha256, deleted_at__isnull=True
     ).first()
     if film is not None:
         return film, False
-    doubts = _doubts(visit.patient, digest.sha256, header)
+    doubts = _doubts(visit.patient, digest.sha256, new.header)
     if doubts and not confirmed:
         raise Conflict(doubts[0], field="file")
-    film = _create_film(visit, digest, header, by)
-    _store(file, digest)
+    film = _create_film(visit, digest, new.header, by)
+    _store(new.data, digest)
     record(
         actor=by,
         action="film.upload",
@@ -123,10 +139,9 @@ def _earlier_upload(by: User, key: str, visit: Visit, digest: films.Digest) -> A
     return AddedFilm(used.film, used.analysis, created=False)
 
 
-def _header_of(file: Upload) -> Header:
-    file.seek(0)
+def _header_of(data: films.Contents) -> Header:
     try:
-        return read_header(file.read())
+        return read_header(data)
     except Refusal as refusal:
         raise UserError(refusal.code, field="file") from refusal
 
@@ -178,9 +193,9 @@ def study_of(visit: Visit, study_uid: str) -> Study:
     return study
 
 
-def _store(file: Upload, digest: films.Digest) -> None:
+def _store(data: films.Contents, digest: films.Digest) -> None:
     try:
-        films.store(file, digest)
+        films.store(data, digest)
     except films.StorageUnavailable as error:
         raise UserError("film_not_stored", status=503) from error
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from ml.bundle import ReleaseError, current_release
-from ml.imaging.decode import decode
+from ml.imaging.decode import PICTURE_PX, decode
 from ml.imaging.radiograph import Limits
 from ml.read import Reader, load_reader
 from ml.refusal import Refusal
@@ -25,7 +25,7 @@ KEYS = (
     "file", "status", "reason", "quality", "findings", "top3", "abnormal", "lesions", "anomaly",
     "anatomy", "timings_ms", "release",
 )  # fmt: skip
-NETWORKS = ("classifier", "detector", "unet", "reversed_ae", "anatomy", "gate")
+NETWORKS = ("classifier", "detector", "unet", "reversed_ae", "anatomy", "gate", "paediatric")
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -79,6 +79,11 @@ def _add_train(commands: Any) -> None:
         "--config", type=Path, help="TOML file (default: ml/training/configs/<network>.toml)"
     )
     train.add_argument("--data", type=Path, help="folder of films (default: $XRAYDX_SHARED)")
+    train.add_argument(
+        "--ablation",
+        metavar="NAME",
+        help="measure one change of ml/training/ablation at the fixed budget, or all of them",
+    )
     train.add_argument("--minutes", type=float, help="end the schedule within this time")
     train.add_argument("--threads", type=int, default=2, help="default: 2")
     train.set_defaults(run=_run_training_command)
@@ -159,7 +164,7 @@ def read_file(reader: Reader, file: str, *, stem: str, maps: Path | None) -> dic
     returns: its line, with all KEYS; all but the first three are None when refused
     """
     try:
-        film = decode(load_bytes(Path(file)))
+        film = decode(load_bytes(Path(file)), longest=PICTURE_PX)
         reading = reader.read(film)
         if reading.status == "refused":
             return _refused(file, str(reading.reason))

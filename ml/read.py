@@ -260,8 +260,7 @@ class _Clock:
 
 
 def _quality(film: Radiograph, entry: Entry) -> dict[str, Any]:
-    height, width = film.pixels.shape
-    quality = {"width": width, "height": height, **entry.quality}
+    quality = {"width": film.header.width, "height": film.header.height, **entry.quality}
     quality["corrections"] = [*film.corrections, *entry.corrections]
     return quality
 

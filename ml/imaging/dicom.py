@@ -19,8 +19,9 @@ from pydicom.pixels.utils import get_j2k_parameters, pixel_array
 
 from ml.imaging import dicom_header
 from ml.imaging.dicom_greys import to_film
-from ml.imaging.orient import turn_upright
-from ml.imaging.radiograph import Limits, Radiograph
+from ml.imaging.greys import Film
+from ml.imaging.orient import turn_upright, upright_size
+from ml.imaging.radiograph import Header, Limits, Radiograph
 from ml.imaging.raster import check_inflation, check_size, jpeg_size
 from ml.refusal import Refusal
 
@@ -28,6 +29,8 @@ from ml.refusal import Refusal
 _GREY = frozenset(("MONOCHROME1", "MONOCHROME2"))
 _COLOUR = frozenset(("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_RCT", "YBR_ICT"))
 _PIXEL_DATA_TAG = b"\xe0\x7f\x10\x00"
+# enough for every table and window of the description to be used once
+PROBED_ROWS = 64
 _END_OF_IMAGE, _END_WITHIN_BYTES = b"\xff\xd9", 1024
 _TRANSFER_SYNTAXES = frozenset(
     (
@@ -56,22 +59,61 @@ def open_dicom(data: bytes, *, limits: Limits) -> Radiograph:
 
     raises: Refusal; any other exception where pydicom or a decoder trips over the bytes
     """
+    dataset, width, height = _describe(data, limits=limits)
+    film, corrections = _develop(dataset, width=width, height=height)
+    film, turned = turn_upright(film, dicom_header.read_directions(dataset))
+    header = _read_header(dataset, width=film.shape[1], height=film.shape[0])
+    return Radiograph(film, header, (*corrections, *turned))
+
+
+def check_dicom(data: bytes, *, limits: Limits) -> Header:
+    """Say what the file tells of its film, having proved that `open_dicom` opens it.
+
+    Uncompressed grey pixels are all alike: their length is checked, and the first rows go the
+    whole way. All others are decoded to their end.
+
+    raises: as open_dicom
+    """
+    dataset, width, height = _describe(data, limits=limits)
+    rows = min(height, PROBED_ROWS) if _is_plain(dataset) else height
+    if rows < height:
+        dataset.Rows = rows
+        pixels = dataset["PixelData"]
+        pixels.value = pixels.value[: rows * width * int(dataset.BitsAllocated) // 8]
+    _develop(dataset, width=width, height=rows)
+    width, height = upright_size(width, height, dicom_header.read_directions(dataset))
+    return _read_header(dataset, width=width, height=height)
+
+
+def _describe(data: bytes, *, limits: Limits) -> tuple[Dataset, int, int]:
+    """Read the data set, all checks but the decoding made; with width and height as stored."""
     dataset = _parse(data, limits=limits)
     _check_nesting(dataset, limits=limits)
     width, height = _check_pixels(dataset, data=data, limits=limits)
+    return dataset, width, height
+
+
+def _is_plain(dataset: Dataset) -> bool:
+    """Tell whether a pixel is one whole number of 8 or 16 bits, uncompressed."""
+    return (
+        dataset.file_meta.TransferSyntaxUID in _NATIVE
+        and str(dataset.PhotometricInterpretation) in _GREY
+        and int(dataset.BitsAllocated) in (8, 16)
+    )
+
+
+def _develop(dataset: Dataset, *, width: int, height: int) -> tuple[Film, list[str]]:
+    """Decode the pixels and map them to grey in 0..1, as they lie in the file."""
     stored = _decode_pixels(dataset)
     if stored.shape != (height, width):
         raise Refusal("unreadable", element="PixelData")
-    film, corrections = to_film(dataset, stored)
-    film, turned = turn_upright(film, dicom_header.read_directions(dataset))
-    header = dicom_header.read_header(
-        dataset,
-        width=film.shape[1],
-        height=film.shape[0],
-        frames=1,
-        bits=dicom_header.read_count(dataset, "BitsStored", default=stored.itemsize * 8),
-    )
-    return Radiograph(film, header, (*corrections, *turned))
+    return to_film(dataset, stored)
+
+
+def _read_header(dataset: Dataset, *, width: int, height: int) -> Header:
+    allocated = int(dataset.BitsAllocated)
+    bits = dicom_header.read_count(dataset, "BitsStored", default=allocated)
+    return dicom_header.read_header(dataset, width=width, height=height, frames=1, bits=bits)
 
 
 def _parse(data: bytes, *, limits: Limits) -> Dataset:

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from mmap import mmap
+
 from ml.refusal import Refusal
+
+# all marks of a format lie within
+HEAD_BYTES = 4096
+PREAMBLE_BYTES = 128
 
 _RASTER_MARKS = (
     ("png", b"\x89PNG\r\n\x1a\n"),
@@ -36,13 +42,16 @@ _FIRST_VALUE_REPRESENTATIONS = frozenset(
 )
 
 
-def sniff_format(data: bytes) -> str:
+def sniff_format(contents: bytes | mmap) -> str:
     """Name the format of a film: "png", "jpeg", "webp", "tiff" or "dicom".
 
     raises: Refusal empty or format_not_supported
     """
+    data = contents[:HEAD_BYTES]
     if not data.strip(b"\x00"):
-        raise Refusal("empty")
+        if not contents[HEAD_BYTES:].strip(b"\x00"):
+            raise Refusal("empty")
+        raise Refusal("format_not_supported", format="unknown")
     for name, mark in _RASTER_MARKS:
         if data.startswith(mark):
             return name
@@ -56,6 +65,18 @@ def sniff_format(data: bytes) -> str:
     if _starts_like_data_set(data):
         return "dicom"
     raise Refusal("format_not_supported", format=_name_other(data))
+
+
+def has_used_preamble(contents: bytes | mmap) -> bool:
+    """Tell whether something stands in the first PREAMBLE_BYTES of a DICOM file.
+
+    They mean nothing to a reader of DICOM, and may make the file a program for others.
+    source: DICOM PS3.10 section 7.1 and 7.5; CVE-2019-11687
+    """
+    head = contents[: PREAMBLE_BYTES + 4]
+    if head[PREAMBLE_BYTES:] != b"DICM" or not head[:PREAMBLE_BYTES].strip(b"\x00"):
+        return False
+    return sniff_format(head) == "dicom"
 
 
 def _starts_like_data_set(data: bytes) -> bool:

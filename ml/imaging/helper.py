@@ -20,7 +20,8 @@ from typing import Any
 import numpy as np
 
 from ml.imaging.formats import sniff_format
-from ml.imaging.radiograph import Limits, Radiograph
+from ml.imaging.greys import Film
+from ml.imaging.radiograph import HEADER, Header, Limits, Radiograph
 from ml.refusal import Refusal
 
 # deep enough for pydicom's reading of Limits.nesting levels (about ten calls each)
@@ -53,9 +54,9 @@ def _load_libraries() -> None:
     import openjpeg
     from PIL import Image
 
-    from ml.imaging import dicom, raster
+    from ml.imaging import dicom, preprocess, raster, render
 
-    del gdcm, libjpeg, openjpeg, dicom, raster
+    del gdcm, libjpeg, openjpeg, dicom, preprocess, raster, render
     # refused by our own limits, with our own codes
     Image.MAX_IMAGE_PIXELS = None
 
@@ -77,10 +78,13 @@ def _set_limit(kind: int, amount: int) -> None:
 
 def _do_job(job: dict[str, Any], *, inbox: int, outbox: int, limits: Limits) -> dict[str, Any]:
     try:
-        film = _open(_read_all(inbox, job["size"]), limits=limits)
-        if job["pixels"]:
-            os.ftruncate(outbox, film.pixels.nbytes)
-            _write_at_start(outbox, film.pixels)
+        data = _read_all(inbox, job["size"])
+        if job["wanted"] == HEADER:
+            return {"header": dataclasses.asdict(_check(data, limits=limits)), "corrections": ()}
+        film = _open(data, limits=limits)
+        pixels = _shrink(film.pixels, longest=job["wanted"])
+        os.ftruncate(outbox, pixels.nbytes)
+        _write_at_start(outbox, pixels)
     except Refusal as refusal:
         return {"refusal": refusal.code, "detail": refusal.detail}
     except RecursionError:
@@ -92,7 +96,7 @@ def _do_job(job: dict[str, Any], *, inbox: int, outbox: int, limits: Limits) -> 
     return {
         "header": dataclasses.asdict(film.header),
         "corrections": film.corrections,
-        "shape": film.pixels.shape,
+        "shape": pixels.shape,
     }
 
 
@@ -104,6 +108,26 @@ def _open(data: bytes, *, limits: Limits) -> Radiograph:
     if format == "dicom":
         return open_dicom(data, limits=limits)
     return open_raster(data, format=format, limits=limits)
+
+
+def _check(data: bytes, *, limits: Limits) -> Header:
+    """Prove that `_open` opens the file, at less cost where that is sure."""
+    from ml.imaging.dicom import check_dicom
+
+    if sniff_format(data) == "dicom":
+        return check_dicom(data, limits=limits)
+    return _open(data, limits=limits).header
+
+
+def _shrink(pixels: Film, *, longest: int) -> Film:
+    """Bring the longer side to so many pixels; ALL_PIXELS, or a smaller film, stays as it is."""
+    from ml.imaging.preprocess import resize_area
+    from ml.imaging.render import fit_size
+
+    height, width = pixels.shape
+    if longest > 0:
+        width, height = fit_size(width, height, longest=longest)
+    return np.asarray(resize_area(pixels, width=width, height=height))
 
 
 def _read_all(descriptor: int, size: int) -> bytes:

@@ -37,6 +37,11 @@ def turn_upright(
     return np.ascontiguousarray(pixels), [_name_turn(done)] if done else []
 
 
+def upright_size(width: int, height: int, directions: str) -> tuple[int, int]:
+    """Say how wide and high a film is once it stands upright."""
+    return (height, width) if directions[0] in "HF" else (width, height)
+
+
 def _name_turn(done: list[str]) -> str:
     names = {
         ("mirrored_sideways", "mirrored_upwards"): "rotated_180",

@@ -8,6 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 MEBIBYTE = 1024 * 1024
+# longer side of every stored picture, and of what the networks look at
+PICTURE_PX = 1024
+# what is wanted of a file instead of a film of so many pixels
+HEADER, ALL_PIXELS = 0, -1
 
 
 @dataclass(frozen=True)
@@ -71,7 +75,8 @@ class Header:
 class Radiograph:
     """A film ready to be looked at or read.
 
-    pixels: [H, W] float32 in 0..1, 0 is black, upright by the file's own tags
+    pixels: [H, W] float32 in 0..1, 0 is black, upright by the file's own tags; smaller than the
+        header says where `decode` was told so
     corrections: codes of what was done to get there, for example "inverted" or "rotated_90"
     """
 

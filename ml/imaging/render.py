@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
-PICTURE_PX = 1024
+from ml.imaging.radiograph import PICTURE_PX
+
 THUMB_PX = 160
 # quick to write and about 15 % larger than zlib's best
 PNG_COMPRESSION = 1

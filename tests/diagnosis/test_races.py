@@ -123,10 +123,10 @@ def test_bytes_being_filed_are_not_dropped_by_an_erasure() -> None:
     inside, go_on = threading.Event(), threading.Event()
 
     def file_it_again() -> None:
-        digest = films.measure(io.BytesIO(data))
+        digest = films.measure(data)
         with transaction.atomic():
             films.lock_content(digest.sha256)
-            films.store(io.BytesIO(data), digest)
+            films.store(data, digest)
             inside.set()
             go_on.wait(10)
             make_film(data=data)

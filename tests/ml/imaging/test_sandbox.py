@@ -16,6 +16,7 @@ import pytest
 
 from ml.imaging import sandbox as sandbox_module
 from ml.imaging.decode import DEFAULT_LIMITS, decode, read_header
+from ml.imaging.radiograph import ALL_PIXELS
 from ml.imaging.sandbox import JOBS_PER_HELPER, HelperStartError, Sandbox
 from ml.refusal import Refusal
 from tests.ml.imaging.files import (
@@ -37,7 +38,7 @@ def sandbox():
 
 
 def _open(sandbox, data=PNG, **limits):
-    return sandbox.open(data, limits=replace(DEFAULT_LIMITS, **limits), pixels=True)
+    return sandbox.open(data, limits=replace(DEFAULT_LIMITS, **limits), wanted=ALL_PIXELS)
 
 
 def _pids(sandbox):
