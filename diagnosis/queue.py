@@ -11,13 +11,13 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Case, Exists, F, OuterRef, PositiveSmallIntegerField, Q, Value, When
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Now
 
 from .models import WORKER_DEAD_S, Analysis, Finding, Lesion, WorkerHeartbeat
-from .states import ACTIVE, Event, Status, origins, target
+from .states import ACTIVE, FINAL_CHANNEL, Event, Status, origins, target
 
 MAX_ATTEMPTS = 3
 # A film that kills its worker each time must end, too: see give_back.
@@ -180,7 +180,10 @@ def retry(claim: Claim, *, reason: str, incident: str = "") -> Status:
 
 def cancel(analysis_id: UUID) -> bool:
     """Stop a waiting or running analysis; False when it was final already."""
-    return bool(_move(Event.CANCEL, Q(id=analysis_id), **_ended("")))
+    cancelled = bool(_move(Event.CANCEL, Q(id=analysis_id), **_ended("")))
+    if cancelled:
+        _announce(analysis_id)
+    return cancelled
 
 
 def reap() -> int:
@@ -271,6 +274,13 @@ def _finish(
     if not _move(event, _held(claim), **changes):
         raise LeaseLost(str(claim.analysis_id))
 
+    _announce(claim.analysis_id)
+
+
+def _announce(analysis_id: UUID) -> None:
+    """Wake whoever waits for the analysis, once this is committed."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_notify(%s, %s)", [FINAL_CHANNEL, str(analysis_id)])
 
 def _held(claim: Claim) -> Q:
     return Q(id=claim.analysis_id, attempt=claim.attempt, worker=claim.worker)
