@@ -30,6 +30,8 @@ class Event(TextChoices):
 
 ACTIVE = frozenset({Status.QUEUED, Status.RUNNING})
 FINAL = frozenset({Status.SUCCEEDED, Status.REFUSED, Status.FAILED, Status.CANCELLED})
+# PostgreSQL announces here, by its id, an analysis that has become final.
+FINAL_CHANNEL = "xraydx_final"
 
 TRANSITIONS: dict[tuple[Status, Event], Status] = {
     (Status.QUEUED, Event.CLAIM): Status.RUNNING,
