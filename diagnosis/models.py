@@ -51,6 +51,8 @@ class Film(models.Model):
     # The file's own patient id is compared and forgotten: null where the file names none.
     patient_id_matches = models.BooleanField(null=True)
     pixel_spacing_mm = models.JSONField(null=True)
+    # Stored bits per pixel; null for a film from before they were kept.
+    bits = models.PositiveSmallIntegerField(null=True)
     uploaded_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
     )
@@ -145,6 +147,8 @@ class Analysis(models.Model):
     )
     anomaly = models.JSONField(null=True)
     anatomy = models.JSONField(null=True)
+    # {"pneumonia", "threshold"} of the children's reader; null where it was not asked
+    child = models.JSONField(null=True)
     timings_ms = models.JSONField(default=dict)
     images = models.JSONField(default=dict)
 
@@ -274,6 +278,10 @@ class Reading(models.Model):
     verdict = models.CharField(max_length=8, choices=Verdict.choices)
     # code of a finding → verdict on it
     findings = models.JSONField(default=dict)
+    # what the networks missed: [{"code", "words", "box": [x0, y0, x1, y1] or null}]
+    added = models.JSONField(default=list)
+    # the report as it was signed
+    report = models.TextField(blank=True)
     note = models.TextField(blank=True)
     signed_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
@@ -286,6 +294,67 @@ class Reading(models.Model):
             # An amendment is a further version; a signed one is never changed.
             models.UniqueConstraint(fields=["analysis", "version"], name="reading_version_once"),
         ]
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+class FirstLook(models.Model):
+    """What a person saw on the film before the networks' reading was shown to them."""
+
+    class Impression(models.TextChoices):
+        NORMAL = "normal", _("Nothing that needs action")
+        ABNORMAL = "abnormal", _("Something is there")
+        UNSURE = "unsure", _("Unsure")
+
+    analysis = models.ForeignKey(Analysis, on_delete=models.CASCADE, related_name="first_looks")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    impression = models.CharField(max_length=8, choices=Impression.choices)
+    # codes of the findings that they saw
+    codes = models.JSONField(default=list)
+    looked_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["analysis", "user"], name="first_look_once")]
+
+    def __str__(self) -> str:
+        return str(self.pk)
+
+
+class FilmPresence(models.Model):
+    """The last sign of a person who has the film open."""
+
+    film = models.ForeignKey(Film, on_delete=models.CASCADE, related_name="presences")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    seen_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["film", "user"], name="film_presence_once")]
+
+    def __str__(self) -> str:
+        return str(self.pk)
+
+
+class QuickRead(models.Model):
+    """A film that is read for one question, without a patient; kept for an hour.
+
+    state: a Status value without cancelled; answer: what the page shows, empty until succeeded
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    asked_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+"
+    )
+    child = models.BooleanField()
+    state = models.CharField(max_length=16, choices=Status.choices, default=Status.QUEUED)
+    reason = models.CharField(max_length=40, blank=True)
+    answer = models.JSONField(default=dict)
+    attempt = models.PositiveSmallIntegerField(default=0)
+    taken_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        indexes = [models.Index(fields=["state", "created_at"], name="quick_read_waiting")]
 
     def __str__(self) -> str:
         return str(self.id)

@@ -71,6 +71,7 @@ class Outcome:
     abnormal: float | None = None
     anomaly: dict[str, object] | None = None
     anatomy: dict[str, object] | None = None
+    child: dict[str, object] | None = None
     timings_ms: dict[str, float] = field(default_factory=dict)
     images: dict[str, str] = field(default_factory=dict)
     findings: Sequence[FindingRow] = ()
@@ -269,11 +270,10 @@ def _finish(
 ) -> None:
     changes: dict[str, Any] = {**_ended(reason), "incident": incident}
     if outcome is not None:
-        for name in ("quality", "abnormal", "anomaly", "anatomy", "timings_ms", "images"):
+        for name in ("quality", "abnormal", "anomaly", "anatomy", "child", "timings_ms", "images"):
             changes[name] = getattr(outcome, name)
     if not _move(event, _held(claim), **changes):
         raise LeaseLost(str(claim.analysis_id))
-
     _announce(claim.analysis_id)
 
 
@@ -281,6 +281,7 @@ def _announce(analysis_id: UUID) -> None:
     """Wake whoever waits for the analysis, once this is committed."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_notify(%s, %s)", [FINAL_CHANNEL, str(analysis_id)])
+
 
 def _held(claim: Claim) -> Q:
     return Q(id=claim.analysis_id, attempt=claim.attempt, worker=claim.worker)

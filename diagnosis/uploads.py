@@ -184,6 +184,7 @@ def _create_film(visit: Visit, digest: films.Digest, header: Header, by: User) -
         sop_uid=header.sop_uid or "",
         patient_id_matches=not _names_another(visit.patient, header.patient_id) if named else None,
         pixel_spacing_mm=header.pixel_spacing_mm,
+        bits=header.bits,
         uploaded_by=by,
     )
 
