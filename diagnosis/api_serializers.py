@@ -10,6 +10,9 @@ from .models import Analysis, Film
 from .selectors import PROMINENT
 from .states import Status
 
+# The two that are numbers; the rest draws lines on the page.
+MEASURES = ("lung_fraction", "cardiothoracic_ratio")
+
 
 class RankedFinding(serializers.Serializer[Any]):
     """One of the most probable diseases."""
@@ -39,7 +42,7 @@ class AnalysisSerializer(serializers.ModelSerializer[Analysis]):
     findings = serializers.SerializerMethodField()
     lesions = serializers.SerializerMethodField()
     anomaly = serializers.DictField(allow_null=True)
-    anatomy = serializers.DictField(allow_null=True)
+    anatomy = serializers.SerializerMethodField()
     images = serializers.SerializerMethodField()
 
     class Meta:
@@ -102,6 +105,15 @@ class AnalysisSerializer(serializers.ModelSerializer[Analysis]):
             for row in analysis.lesions.all()
             if row.shown
         ]
+
+    @extend_schema_field(
+        serializers.DictField(child=serializers.FloatField(allow_null=True), allow_null=True)
+    )
+    def get_anatomy(self, analysis: Analysis) -> dict[str, float | None] | None:
+        """The share of the film that is lung, and heart to chest width."""
+        if analysis.anatomy is None:
+            return None
+        return {name: analysis.anatomy.get(name) for name in MEASURES}
 
     @extend_schema_field(serializers.DictField(child=serializers.URLField()))
     def get_images(self, analysis: Analysis) -> dict[str, str]:

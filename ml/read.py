@@ -38,6 +38,8 @@ from ml.imaging.render import (
 from ml.runtime import Graph, load_graph, to_input
 from ml.vocabulary import ABNORMAL, NAMES
 
+# what programs are told of the anatomy; its lines are for the page
+MEASURES = ("lung_fraction", "cardiothoracic_ratio")
 STAGES = ("gate", "classify", "detect", "anatomy", "anomaly", "attention")
 ANOMALY_NETWORKS = ("unet", "reversed_ae")
 DIGITS = 6
@@ -80,6 +82,8 @@ class Reading:
         return rounded
 
 
+        if self.anatomy is not None:
+            said["anatomy"] = {name: self.anatomy[name] for name in MEASURES}
 def _rounded(value: Any) -> Any:
     if isinstance(value, float):
         return round(value, DIGITS)

@@ -64,13 +64,15 @@ def test_a_reading_is_what_it_always_was(reader, film):
 
 
 def test_the_lines_of_the_ratio_have_its_lengths(reader, film):
-    anatomy = reader.read(film).to_json()["anatomy"]
+    reading = reader.read(film)
+    anatomy = reading.anatomy
     heart, chest = anatomy["heart_line"], anatomy["chest_line"]
     widths = [line[2] - line[0] for line in (heart, chest)]
     assert widths[0] / widths[1] == pytest.approx(anatomy["cardiothoracic_ratio"], abs=1e-4)
     assert heart[1] == heart[3]
     assert chest[0] < heart[0] < heart[2] < chest[2]
 
+    assert set(reading.to_json()["anatomy"]) == {"lung_fraction", "cardiothoracic_ratio"}
 
 def test_every_part_is_there_and_can_be_written_as_json(reader, film):
     said = json.loads(json.dumps(reader.read(film).to_json()))
