@@ -17,8 +17,10 @@ COPY manage.py LICENSE ./
 COPY xraydx xraydx
 COPY accounts accounts
 COPY audit audit
+COPY policy policy
 COPY patients patients
 COPY diagnosis diagnosis
+COPY worklist worklist
 COPY ml ml
 COPY templates templates
 COPY static static

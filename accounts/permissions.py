@@ -39,6 +39,7 @@ class Capability(StrEnum):
     create_token = "create_token"  # noqa: S105 - a name, no secret
     manage_users = "manage_users"
     read_audit = "read_audit"
+    manage_policy = "manage_policy"
 
 
 C = Capability

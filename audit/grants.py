@@ -9,7 +9,12 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 ROWS = "SELECT, INSERT, UPDATE, DELETE"
 EXCEPTIONS = {
     "audit_entry": "SELECT, INSERT",
+    # What a person signed or saw is never changed; it goes only with an erased patient.
+    "diagnosis_reading": "SELECT, INSERT, DELETE",
+    "diagnosis_firstlook": "SELECT, INSERT, DELETE",
     "django_migrations": "SELECT",
+    "policy_policyversion": "SELECT, INSERT",
+    "policy_sitepoint": "SELECT, INSERT",
 }
 
 

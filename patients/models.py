@@ -252,6 +252,11 @@ class Visit(models.Model):
             models.Index(
                 fields=["area"], condition=Q(closed_at__isnull=True), name="visit_open_area"
             ),
+            models.Index(
+                fields=["closed_at"],
+                condition=Q(closed_at__isnull=False),
+                name="visit_by_closing",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -55,6 +55,19 @@ def left_since(now: datetime) -> datetime:
     return now - timedelta(hours=settings.VISIBLE_HOURS)
 
 
+def visits_here(user: User, *, left_within: timedelta) -> QuerySet[Visit]:
+    """Return the visits that are open or ended lately; whoever sees patients sees these.
+
+    left_within: how lately, VISIBLE_HOURS at most
+    """
+    visits = Visit.objects.filter(patient__deleted_at__isnull=True)
+    if not may(user, Capability.view_patient):
+        return visits.none()
+    now = timezone.now()
+    since = max(now - left_within, left_since(now))
+    return visits.filter(Q(closed_at__isnull=True) | Q(closed_at__gte=since))
+
+
 def patient_for(user: User, patient_id: UUID | str) -> Patient:
     """Return the patient, or raise NotFound where there is none or the user may not see them."""
     key = _key(patient_id, "patient_not_found")

@@ -7,7 +7,6 @@ from patients.views import browse, keeping, records, visits
 app_name = "patients"
 
 urlpatterns = [
-    path("", browse.home, name="home"),
     path("patients/", browse.patient_list, name="list"),
     path("patients/search/", browse.search, name="search"),
     path("patients/sort/", browse.sort, name="sort"),

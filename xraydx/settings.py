@@ -171,8 +171,10 @@ INSTALLED_APPS = [
     "xraydx.apps.XraydxConfig",
     "audit",
     "accounts",
+    "policy",
     "patients",
     "diagnosis",
+    "worklist",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -289,7 +291,7 @@ FILE_UPLOAD_PERMISSIONS = 0o600
 # People
 AUTH_USER_MODEL = "accounts.User"
 LOGIN_URL = "accounts:sign_in"
-LOGIN_REDIRECT_URL = "patients:list"
+LOGIN_REDIRECT_URL = "worklist:list"
 LOGOUT_REDIRECT_URL = "accounts:sign_in"
 AUTHENTICATION_BACKENDS = ["accounts.backends.PasswordBackend"]
 _validation = "django.contrib.auth.password_validation"

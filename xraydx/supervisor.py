@@ -33,7 +33,7 @@ CHILDREN_END_S = 8.0
 SERVERS_END_S = 4
 WATCH_SERVERS_EVERY_S = 1.0
 TRIM_EVERY_S = 60.0
-MIGRATED_APPS = ("accounts", "audit", "patients", "diagnosis")
+MIGRATED_APPS = ("accounts", "audit", "policy", "patients", "diagnosis", "worklist")
 
 
 class Supervisor:

@@ -17,6 +17,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("metrics", health.metrics, name="metrics"),
     path("api/", include(api)),
     path("", include("accounts.urls")),
+    path("", include("worklist.urls")),
     path("", include("patients.urls")),
     path("", include("diagnosis.urls")),
     path("audit/", include("audit.urls")),

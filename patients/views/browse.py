@@ -13,12 +13,6 @@ from patients.views.common import user_of
 from xraydx.errors import UserError
 
 
-@require_safe
-def home(request: HttpRequest) -> HttpResponse:
-    """Lead to the list."""
-    return redirect("patients:list")
-
-
 @never_cache
 @require_safe
 @require_capability(Capability.view_patient)

@@ -105,7 +105,6 @@ def shows_visit(name: str, *, api: bool = False) -> list[Row]:
 
 
 PAGES = [
-    Row("patients:home", "get", ALL_ROLES, status=302),
     Row("patients:list", "get", ALL_ROLES),
     Row("patients:search", "post", ALL_ROLES, sending({"text": "vo"}), status=302),
     Row("patients:sort", "post", ALL_ROLES, sending({"sort": "name"}), status=302),

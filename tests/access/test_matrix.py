@@ -27,7 +27,10 @@ UNRECORDED = {
     ("get", "accounts:profile"),
     ("get", "accounts:user_create"),
     ("post", "audit:filter"),
-    ("get", "patients:home"),
+    ("get", "worklist:home"),
+    ("post", "worklist:filter"),
+    ("post", "worklist:changes"),
+    ("get", "worklist:hold"),
     ("get", "patients:register"),
     ("post", "patients:search"),
     ("post", "patients:sort"),
@@ -41,7 +44,7 @@ METHODS = ("get", "post", "put", "patch", "delete")
 def all_rows() -> list[Row]:
     """Collect what the applications listed."""
     rows: list[Row] = []
-    for application in ("accounts", "patients", "diagnosis", "film"):
+    for application in ("accounts", "patients", "diagnosis", "film", "worklist"):
         name = f"tests.access.{application}_rows"
         if importlib.util.find_spec(name) is not None:
             rows += importlib.import_module(name).ROWS

@@ -1,0 +1,128 @@
+"""Which studies wait, in which order, and who has them."""
+
+import threading
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from audit.models import Entry
+from diagnosis.models import Film, Study
+from diagnosis.services import sign_reading
+from patients.models import Visit
+from tests.accounts.factories import make_nurse, make_physician, make_radiologist
+from tests.diagnosis.factories import make_film, make_refusal, make_result
+from tests.patients.factories import close, left_ago, make_visit
+from worklist import display
+from worklist.models import Hold
+from worklist.selectors import holder_of, queue_for
+from worklist.services import release_study, take_study
+from xraydx.errors import Conflict, Forbidden, NotFound
+
+pytestmark = pytest.mark.django_db
+
+
+def films_in_order(user: object) -> list[object]:
+    return [item.lead.film_id for item in queue_for(user).items]  # type: ignore[arg-type]
+
+
+def test_a_raised_study_comes_before_one_of_the_same_triage_that_waits_longer() -> None:
+    quiet = make_result(make_film(), findings=[]).film
+    raised = make_result(make_film()).film
+    assert films_in_order(make_physician()) == [raised.id, quiet.id]
+
+
+def test_a_signed_study_leaves_the_queue() -> None:
+    analysis = make_result()
+    physician = make_physician()
+    assert films_in_order(physician) == [analysis.film_id]
+    sign_reading(analysis=analysis, by=physician, verdict="agree")
+    assert films_in_order(physician) == []
+
+
+def test_a_film_read_but_unsigned_stays_for_a_day_after_the_patient_left() -> None:
+    film = make_result().film
+    close(film.visit)
+    assert films_in_order(make_physician()) == [film.id]
+    left_ago(Visit.objects.get(pk=film.visit_id), hours=25)
+    assert films_in_order(make_physician()) == []
+
+
+def test_a_refused_film_leaves_the_queue_when_a_new_one_comes() -> None:
+    visit = make_visit()
+    refused = make_refusal(make_film(visit)).film
+    physician = make_physician()
+    assert films_in_order(physician) == [refused.id]
+    again = make_film(visit)
+    Film.objects.filter(pk=again.pk).update(uploaded_at=timezone.now() + timedelta(seconds=1))
+    make_result(again)
+    (item,) = queue_for(physician).items
+    assert [film.film_id for film in item.films] == [again.id]
+
+
+def test_the_queue_is_asked_for_in_a_fixed_number_of_queries(
+    django_assert_num_queries: object,
+) -> None:
+    for _ in range(3):
+        make_result()
+    user = make_physician()
+    with django_assert_num_queries(5):  # type: ignore[operator]
+        display.rows_of(queue_for(user), user)
+
+
+def test_a_study_is_taken_released_and_taken_over_on_record() -> None:
+    study = make_result().film.study_id
+    first, second = make_physician(), make_radiologist()
+    take_study(study_id=study, by=first)
+    take_study(study_id=study, by=first)
+    with pytest.raises(Conflict) as refused:
+        take_study(study_id=study, by=second)
+    assert refused.value.params["name"] == str(first)
+    take_study(study_id=study, by=second, over=first.pk)
+    assert holder_of(study).user == second  # type: ignore[union-attr]
+    with pytest.raises(Conflict):
+        release_study(study_id=study, by=first)
+    release_study(study_id=study, by=second)
+    assert holder_of(study) is None
+    actions = Entry.objects.filter(action__startswith="study.").order_by("id")
+    taken = ["study.take", "study.take", "study.release"]
+    assert list(actions.values_list("action", flat=True)) == taken
+
+
+def test_who_cannot_sign_takes_nothing() -> None:
+    with pytest.raises(Forbidden):
+        take_study(study_id=make_result().film.study_id, by=make_nurse())
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_many_who_take_at_once_one_has_it_and_all_others_are_told_who() -> None:
+    study = make_result().film.study_id
+    people = [make_physician() for _ in range(6)]
+    start, refused = threading.Barrier(len(people)), []
+
+    def take(user: object) -> None:
+        try:
+            start.wait()
+            take_study(study_id=study, by=user)  # type: ignore[arg-type]
+        except Conflict as error:
+            refused.append(error.params["name"])
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=take, args=[user]) for user in people]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    holder = Hold.objects.get(study_id=study).user
+    assert refused == [str(holder)] * (len(people) - 1)
+    assert Study.objects.filter(hold__isnull=False).count() == 1
+
+
+def test_a_study_of_somebody_who_left_long_ago_is_not_there_to_take() -> None:
+    film = make_result().film
+    close(film.visit)
+    left_ago(Visit.objects.get(pk=film.visit_id), hours=24 * 30)
+    with pytest.raises(NotFound):
+        take_study(study_id=film.study_id, by=make_physician())

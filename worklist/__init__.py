@@ -1,0 +1,1 @@
+"""Which film needs a reader next, and who has it."""

@@ -1,0 +1,181 @@
+"""Which studies wait for a reader, how urgent they are, and who has them."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db.models import Exists, OuterRef, Q
+from django.utils import timezone
+
+from accounts.models import User
+from audit.services import record_refusal
+from diagnosis.models import Analysis, Film, Finding, Reading, Study
+from diagnosis.states import ACTIVE, Status
+from patients.models import Patient
+from patients.selectors import visible_patients, visits_here
+from policy.rules import Policy
+from policy.selectors import present
+from worklist.models import Hold
+from worklist.priority import Found, Priority, Waiting, in_order
+from xraydx.errors import NotFound
+
+# A film that was read but not signed when its patient left stays this long.
+LEFT_WITHIN = timedelta(hours=24)
+# No emergency room has more unsigned films; beyond this the least urgent are left out.
+MOST_FILMS = 1000
+
+
+@dataclass(frozen=True)
+class WaitingFilm:
+    """One film that nobody signed, with where its newest analysis stands."""
+
+    film_id: UUID
+    study_id: UUID
+    patient: Patient
+    triage: int
+    area: str
+    uploaded_at: datetime
+    is_open: bool
+    status: str
+    reason: str
+    found: tuple[Found, ...]
+
+
+@dataclass(frozen=True)
+class Item:
+    """A study in the queue. lead: the film that its row speaks of and opens."""
+
+    lead: WaitingFilm
+    films: tuple[WaitingFilm, ...]
+    waiting: Waiting
+    priority: Priority
+    hold: Hold | None
+
+
+@dataclass(frozen=True)
+class Queue:
+    """Every study that waits, the most urgent first, under the rules that held."""
+
+    items: list[Item]
+    policy: Policy
+    at: datetime
+
+
+def queue_for(user: User) -> Queue:
+    """Return the studies that wait for a reader, as far as the user may see them."""
+    now, policy = timezone.now(), present()
+    studies: dict[UUID, list[WaitingFilm]] = defaultdict(list)
+    for film in _waiting_films(user, policy):
+        studies[film.study_id].append(film)
+    kept = {key: films for key, rows in studies.items() if (films := _unsettled(rows))}
+    holds = {hold.study_id: hold for hold in _holds(kept)}
+    items = []
+    for waiting, priority in in_order((_facts(films) for films in kept.values()), policy, now):
+        films = kept[waiting.study_id]
+        lead = min(films, key=lambda film: _lead_order(film, priority))
+        hold = holds.get(waiting.study_id)
+        items.append(Item(lead, tuple(films), waiting, priority, hold))
+    return Queue(items, policy, now)
+
+
+def study_for(user: User, study_id: UUID) -> Study:
+    """Return the study with its visit. raises: NotFound where it is not open to the user"""
+    study = Study.objects.select_related("visit").filter(pk=study_id).first()
+    if study is None:
+        raise NotFound("study_not_found")
+    if not visible_patients(user).filter(pk=study.visit.patient_id).exists():
+        patient_id = study.visit.patient_id
+        record_refusal(
+            actor=user, reason="patient_not_visible", target=study, patient_id=patient_id
+        )
+        raise NotFound("study_not_found")
+    return study
+
+
+def holder_of(study_id: UUID) -> Hold | None:
+    """Return who has the study, if anybody."""
+    return Hold.objects.select_related("user").filter(study_id=study_id).first()
+
+
+def _waiting_films(user: User, policy: Policy) -> list[WaitingFilm]:
+    """Return the unsigned films of those who are here, with their newest analyses."""
+    signed = Reading.objects.filter(analysis__film=OuterRef("pk"))
+    films = list(
+        Film.objects.filter(deleted_at__isnull=True)
+        .filter(visit__in=visits_here(user, left_within=LEFT_WITHIN))
+        .filter(~Exists(signed))
+        .select_related("patient", "visit")
+        .order_by("visit__triage_level", "uploaded_at", "id")[:MOST_FILMS]
+    )
+    analyses = _newest_analyses(film.pk for film in films)
+    read = [row.pk for row in analyses.values() if row.status == Status.SUCCEEDED]
+    found = _findings(read, policy)
+    return [
+        WaitingFilm(
+            film_id=film.pk,
+            study_id=film.study_id,
+            patient=film.patient,
+            triage=film.visit.triage_level,
+            area=film.visit.area,
+            uploaded_at=film.uploaded_at,
+            is_open=film.visit.closed_at is None,
+            status=analysis.status,
+            reason=analysis.reason,
+            found=tuple(found[analysis.pk]),
+        )
+        for film in films
+        if (analysis := analyses.get(film.pk)) is not None
+    ]
+
+
+def _newest_analyses(film_ids: Iterable[UUID]) -> dict[UUID, Analysis]:
+    rows = Analysis.objects.filter(film_id__in=list(film_ids)).only("film_id", "status", "reason")
+    return {row.film_id: row for row in rows.order_by("film_id", "-created_at").distinct("film_id")}
+
+
+def _findings(analysis_ids: list[UUID], policy: Policy) -> dict[UUID, list[Found]]:
+    """Return what may raise or be shown: all above their points, and those named by a rule."""
+    wanted = Q(above=True) | Q(code__in=list(policy.raises))
+    rows = Finding.objects.filter(wanted, analysis_id__in=analysis_ids).order_by("rank")
+    found: dict[UUID, list[Found]] = defaultdict(list)
+    for key, code, probability, above in rows.values_list(
+        "analysis_id", "code", "probability", "above"
+    ):
+        found[key].append(Found(code, probability, above))
+    return found
+
+
+def _unsettled(films: list[WaitingFilm]) -> list[WaitingFilm]:
+    """Leave out what needs nobody: a film replaced by a later one, and what can't be done again."""
+    usable = [film.uploaded_at for film in films if film.status in {*ACTIVE, Status.SUCCEEDED}]
+    last_usable = max(usable, default=None)
+    return [
+        film
+        for film in films
+        if film.status == Status.SUCCEEDED
+        or (film.is_open and film.status in ACTIVE)
+        or (film.is_open and (last_usable is None or film.uploaded_at > last_usable))
+    ]
+
+
+def _facts(films: list[WaitingFilm]) -> Waiting:
+    return Waiting(
+        study_id=films[0].study_id,
+        triage=min(film.triage for film in films),
+        since=min(film.uploaded_at for film in films),
+        found=tuple(one for film in films for one in film.found),
+    )
+
+
+def _lead_order(film: WaitingFilm, priority: Priority) -> tuple[int, float]:
+    """Put first the film that raised the study, then what shows something, then the newest."""
+    raises = any(one.code == priority.raised_by for one in film.found)
+    marked = any(one.above for one in film.found)
+    shown = 0 if raises else 1 if marked else 2
+    return shown, -film.uploaded_at.timestamp()
+
+
+def _holds(study_ids: Iterable[UUID]) -> list[Hold]:
+    return list(Hold.objects.select_related("user").filter(study_id__in=list(study_ids)))
