@@ -20,7 +20,8 @@ from ml.vocabulary import ABNORMAL, NAMES
 
 WEIGHTS = Path(__file__).parent / "weights"
 REQUIRED = ("gate", "classifier", "detector", "anatomy", "unet", "reversed_ae")
-OPTIONAL = ("synthetic",)
+OPTIONAL = ("synthetic", "paediatric")
+CHILD_LABEL = "Pneumonia"  # what the member paediatric answers
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -104,6 +105,8 @@ class Release:
 
     versions: member → version; labels: the diseases that a reading gives probabilities for
     operating_points: label → the point at which a finding is shown as an alert
+    child_point: the same of pneumonia in children, None where the release has no reader for them
+    child_ages: years that this reader's training films came from, first and first not any more
     """
 
     name: str
@@ -113,6 +116,8 @@ class Release:
     labels: tuple[str, ...]
     operating_points: Mapping[str, OperatingPoint]
     abnormal_point: OperatingPoint
+    child_point: OperatingPoint | None = None
+    child_ages: tuple[float, float] | None = None
 
 
 def weights_folder(weights: Path | None = None) -> Path:
@@ -187,6 +192,7 @@ def _bind(said: Mapping[str, Any], bundles: dict[str, Bundle], *, where: str) ->
     if missing:
         raise ReleaseError(f"{where}: the classifier has no output for {', '.join(missing)}")
     points = {label: classifier.operating_points[label]["alert"] for label in (*NAMES, ABNORMAL)}
+    child = bundles["paediatric"].spec if "paediatric" in bundles else None
     return Release(
         name=said["name"],
         created=said["created"],
@@ -195,6 +201,8 @@ def _bind(said: Mapping[str, Any], bundles: dict[str, Bundle], *, where: str) ->
         labels=NAMES,
         operating_points={label: points[label] for label in NAMES},
         abnormal_point=points[ABNORMAL],
+        child_point=child.operating_points[CHILD_LABEL]["alert"] if child else None,
+        child_ages=(child.settings["ages"][0], child.settings["ages"][1]) if child else None,
     )
 
 

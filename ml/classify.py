@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ml.bundle import Calibration
+from ml.bundle import Calibration, OperatingPoint
 
 
 @dataclass(frozen=True)
@@ -45,3 +45,25 @@ def top_findings(findings: Mapping[str, float], count: int = 3) -> list[Top]:
     """The most probable diseases, best first; equal ones in the order of findings."""
     best = sorted(findings.items(), key=lambda item: -item[1])[:count]
     return [Top(disease, probability) for disease, probability in best]
+
+
+def alerts_in_100(point: OperatingPoint, prevalence: float) -> float | None:
+    """How many of 100 films lie above an operating point; None where it was not measured.
+
+    prevalence: share of films with the disease, 0..1
+    """
+    if point.sensitivity is None or point.specificity is None:
+        return None
+    return 100 * (point.sensitivity * prevalence + (1 - point.specificity) * (1 - prevalence))
+
+
+def true_in_100(point: OperatingPoint, prevalence: float) -> float | None:
+    """Of 100 films above an operating point, how many have the disease (Bayes' rule).
+
+    prevalence: share of films with the disease, 0..1
+    returns: None where the point was not measured, or no film lies above it
+    """
+    alerts = alerts_in_100(point, prevalence)
+    if not alerts or point.sensitivity is None:
+        return None
+    return 100 * 100 * point.sensitivity * prevalence / alerts

@@ -25,6 +25,7 @@ KEYS = (
     "file", "status", "reason", "quality", "findings", "top3", "abnormal", "lesions", "anomaly",
     "anatomy", "timings_ms", "release",
 )  # fmt: skip
+CHILD_KEYS = (*KEYS, "pneumonia")
 NETWORKS = ("classifier", "detector", "unet", "reversed_ae", "anatomy", "gate", "paediatric")
 
 
@@ -62,6 +63,12 @@ def _add_predict(commands: Any) -> None:
         help="engine; torch needs the training checkpoints under var/ (default: openvino)",
     )
     predict.add_argument("--release", metavar="NAME", help="default: the newest")
+    predict.add_argument(
+        "--reader",
+        choices=("paediatric",),
+        help="ask the reader of children's films as well: adds the key pneumonia and, with --maps, "
+        "the map pneumonia",
+    )
     predict.set_defaults(run=predict_files)
 
 
@@ -149,42 +156,50 @@ def _predict_to(out: IO[str], arguments: argparse.Namespace) -> int:
     except ReleaseError as error:
         print(f"the release can't be loaded: {error}", file=sys.stderr)
         return NO_RELEASE
+    child = arguments.reader == "paediatric"
+    if child and reader.release.child_point is None:
+        print(f"release {reader.release.name} has no reader of children's films", file=sys.stderr)
+        return NO_RELEASE
     stems = unique_stems(arguments.files)
     for number, (file, stem) in enumerate(zip(arguments.files, stems, strict=True), 1):
-        line = read_file(reader, file, stem=stem, maps=arguments.maps)
+        line = read_file(reader, file, stem=stem, maps=arguments.maps, child=child)
         out.write(json.dumps(line) + "\n")
         out.flush()
         print(f"{number}/{len(stems)} {file}: {line['reason'] or 'read'}", file=sys.stderr)
     return 0
 
 
-def read_file(reader: Reader, file: str, *, stem: str, maps: Path | None) -> dict[str, Any]:
+def read_file(
+    reader: Reader, file: str, *, stem: str, maps: Path | None, child: bool = False
+) -> dict[str, Any]:
     """Read one file.
 
+    child: ask the reader of children's films as well; the line then has CHILD_KEYS
     returns: its line, with all KEYS; all but the first three are None when refused
     """
+    keys = CHILD_KEYS if child else KEYS
     try:
         film = decode(load_bytes(Path(file)), longest=PICTURE_PX)
-        reading = reader.read(film)
+        reading = reader.read(film, child=child)
         if reading.status == "refused":
-            return _refused(file, str(reading.reason))
+            return _refused(file, str(reading.reason), keys)
         if maps is not None:
             pictures = reader.pictures(film, reading)
-            for kind in MAPS:
+            for kind in (*MAPS, "pneumonia") if child else MAPS:
                 (maps / f"{stem}.{kind}.png").write_bytes(pictures[kind])
     except Refusal as refusal:
-        return _refused(file, refusal.code)
+        return _refused(file, refusal.code, keys)
     except FileNotFoundError:
-        return _refused(file, "missing")
+        return _refused(file, "missing", keys)
     except OSError as error:
         if maps is not None and error.filename and Path(str(error.filename)).parent == maps:
             raise
-        return _refused(file, "unreadable")
+        return _refused(file, "unreadable", keys)
     except Exception:  # a fault of ours must not stop the films after it
         traceback.print_exc(file=sys.stderr)
-        return _refused(file, "fault")
+        return _refused(file, "fault", keys)
     said = {"file": file, **reading.to_json()}
-    return {key: said[key] for key in KEYS}
+    return {key: said[key] for key in keys}
 
 
 def load_bytes(path: Path) -> bytes:
@@ -198,8 +213,8 @@ def load_bytes(path: Path) -> bytes:
     return path.read_bytes()
 
 
-def _refused(file: str, reason: str) -> dict[str, Any]:
-    return {**dict.fromkeys(KEYS), "file": file, "status": "refused", "reason": reason}
+def _refused(file: str, reason: str, keys: Sequence[str]) -> dict[str, Any]:
+    return {**dict.fromkeys(keys), "file": file, "status": "refused", "reason": reason}
 
 
 def unique_stems(files: Sequence[str]) -> list[str]:

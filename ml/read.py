@@ -1,4 +1,4 @@
-"""Reads a film: gate → classify → detect → anatomy → anomaly → attention.
+"""Reads a film: gate → classify → detect → anatomy → anomaly → attention, → paediatric if asked.
 
 A film becomes small once (Working); every network takes its own size from that. A film that the
 gate refuses is a Reading too, with its reason.
@@ -19,7 +19,7 @@ import numpy as np
 from ml.anatomy import outline, width_line
 from ml.anomaly import THROUGH_PX, look_for_anomaly
 from ml.attention import activation_map
-from ml.bundle import Release, Spec, load_release
+from ml.bundle import CHILD_LABEL, Release, Spec, load_release
 from ml.classify import Top, probabilities, top_findings
 from ml.detect import Lesion, find_lesions
 from ml.gate import Entry, correct, load_gate
@@ -41,7 +41,9 @@ from ml.vocabulary import ABNORMAL, NAMES
 # what programs are told of the anatomy; its lines are for the page
 MEASURES = ("lung_fraction", "cardiothoracic_ratio")
 STAGES = ("gate", "classify", "detect", "anatomy", "anomaly", "attention")
+CHILD_STAGE = "paediatric"  # after STAGES, where the reader of children's films is asked for
 ANOMALY_NETWORKS = ("unet", "reversed_ae")
+HEAT_MAPS = ("attention", *ANOMALY_NETWORKS, "pneumonia")
 DIGITS = 6
 
 OnStage = Callable[[str], None]
@@ -54,6 +56,7 @@ class Reading:
     reason: code of ml.refusal.GATE_CODES, None when read
     quality: what the gate saw, and what was corrected before reading
     findings: disease → calibrated probability; abnormal: probability that the film is not normal
+    pneumonia: the answer of the reader of children's films, None where it was not asked
     maps: arrays for pictures(); never stored
     """
 
@@ -68,6 +71,7 @@ class Reading:
     lesions: list[Lesion] | None = None
     anomaly: dict[str, dict[str, float]] | None = None
     anatomy: dict[str, Any] | None = None
+    pneumonia: float | None = None
     entry: Entry = field(default_factory=lambda: Entry(None), repr=False)
     maps: dict[str, np.ndarray] = field(default_factory=dict, repr=False, compare=False)
 
@@ -78,12 +82,12 @@ class Reading:
         for name in ("top3", "lesions"):
             if said[name] is not None:
                 said[name] = [asdict(item) for item in said[name]]
+        if self.anatomy is not None:
+            said["anatomy"] = {name: self.anatomy[name] for name in MEASURES}
         rounded: dict[str, Any] = _rounded(said)
         return rounded
 
 
-        if self.anatomy is not None:
-            said["anatomy"] = {name: self.anatomy[name] for name in MEASURES}
 def _rounded(value: Any) -> Any:
     if isinstance(value, float):
         return round(value, DIGITS)
@@ -127,11 +131,17 @@ class Reader:
             expected = self._spec(member).input
             graph.run(to_input(np.full((expected.size, expected.size), 127, np.uint8), expected))
 
-    def read(self, film: Radiograph, *, on_stage: OnStage | None = None) -> Reading:
+    def read(
+        self, film: Radiograph, *, child: bool = False, on_stage: OnStage | None = None
+    ) -> Reading:
         """Read a film.
 
+        child: ask the reader of children's films as well
         on_stage: called with the name of each of STAGES before it begins; what it raises goes up
+        raises: ValueError where child is asked for and the release has no such reader
         """
+        if child and CHILD_STAGE not in self._graphs:
+            raise ValueError(f"release {self.release.name} has no reader of children's films")
         clock = _Clock(on_stage)
         with clock.stage("gate"):
             working = Working(film.pixels)
@@ -143,8 +153,19 @@ class Reader:
             return Reading(
                 "refused", entry.refusal, quality, self.release.name, clock.timings(), entry=entry
             )
-        found: dict[str, Any] = {}
         maps: dict[str, np.ndarray] = {}
+        found = self._look(working, maps, clock)
+        if child:
+            with clock.stage(CHILD_STAGE):
+                found["pneumonia"] = self._read_child(working, maps)
+        return Reading(
+            "read", None, quality, self.release.name, clock.timings(),
+            entry=entry, maps=maps, **found,
+        )  # fmt: skip
+
+    def _look(self, working: Working, maps: dict[str, np.ndarray], clock: _Clock) -> dict[str, Any]:
+        """Ask every network that reads all films; returns fields of Reading, fills maps."""
+        found: dict[str, Any] = {}
         with clock.stage("classify"):
             found |= self._classify(working, maps)
         with clock.stage("detect"):
@@ -158,10 +179,7 @@ class Reader:
             each = [activation_map(places, labels=labels, label=name) for name in NAMES]
             maps["attention"] = each[NAMES.index(found["top3"][0].disease)]
             maps["attention_each"] = np.concatenate(each)  # [13 * h, w]
-        return Reading(
-            "read", None, quality, self.release.name, clock.timings(),
-            entry=entry, maps=maps, **found,
-        )  # fmt: skip
+        return found
 
     def _prepared(self, working: Working, spec: Spec) -> np.ndarray:
         return working.prepared(size=spec.input.size, number=spec.preprocessing)
@@ -197,6 +215,14 @@ class Reader:
             measured["chest_line"] = list(width_line(lungs))
         return measured
 
+    def _read_child(self, working: Working, maps: dict[str, np.ndarray]) -> float:
+        spec = self._spec(CHILD_STAGE)
+        film = to_input(self._prepared(working, spec), spec.input)
+        logits, places = self._graphs[CHILD_STAGE].run(film)  # [1, 1], [1, 1, h, w]
+        given = probabilities(logits[0], labels=spec.labels, calibration=spec.calibration)
+        maps["pneumonia"] = activation_map(places[0], labels=spec.labels, label=CHILD_LABEL)
+        return given[CHILD_LABEL]
+
     def _compare(
         self, working: Working, maps: dict[str, np.ndarray]
     ) -> dict[str, dict[str, float]]:
@@ -213,8 +239,9 @@ class Reader:
         """Draw a reading, at most 1024 pixels a side.
 
         returns: PNG by name: film, thumb, boxes, anatomy, and as grey maps attention, unet,
-        reversed_ae; attention_each holds the small maps of all diseases, one below the other in
-        the order of NAMES; of a refused film only film and thumb, as it was sent
+        reversed_ae, and pneumonia where a child's film was read; attention_each holds the small
+        maps of all diseases, one below the other in the order of NAMES; of a refused film only
+        film and thumb, as it was sent
         """
         pixels = Working(film.pixels).pixels
         if reading.status == "refused":
@@ -234,7 +261,9 @@ class Reader:
             "thumb": draw_thumb(shown),
             "attention_each": np.rint(reading.maps["attention_each"] * 255).astype(np.uint8),
         }
-        for name in ("attention", *ANOMALY_NETWORKS):
+        for name in HEAT_MAPS:
+            if name not in reading.maps:
+                continue
             heat = reading.maps[name].astype(np.float32)
             drawn[name] = draw_map(heat, width=width, height=height)
         # Compression takes nearly as long as the networks; an idle second core shares it.

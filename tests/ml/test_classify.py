@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ml.bundle import Calibration
-from ml.classify import calibrate, probabilities, top_findings
+from ml.bundle import Calibration, OperatingPoint
+from ml.classify import alerts_in_100, calibrate, probabilities, top_findings, true_in_100
 
 
 def test_platt_scaling_keeps_the_order_and_stays_between_0_and_1():
@@ -35,3 +35,16 @@ def test_the_three_most_probable_come_best_first():
         ("d", 0.7),
         ("c", 0.3),
     ]
+
+
+def test_alerts_and_true_alerts_follow_from_a_stated_prevalence():
+    point = OperatingPoint(0.3, sensitivity=0.9, specificity=0.8)
+    assert alerts_in_100(point, 0.1) == pytest.approx(9 + 18)
+    assert true_in_100(point, 0.1) == pytest.approx(100 * 9 / 27)
+    assert true_in_100(point, 0.0) == 0
+
+
+def test_a_point_that_was_not_measured_promises_nothing():
+    assert alerts_in_100(OperatingPoint(0.3), 0.1) is None
+    assert true_in_100(OperatingPoint(0.3, sensitivity=0.9), 0.1) is None
+    assert true_in_100(OperatingPoint(1.0, sensitivity=0.0, specificity=1.0), 0.1) is None

@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ml.bundle import REQUIRED
 from ml.cli import KEYS, main, unique_stems
 from ml.imaging.phantom import draw_phantom
 from ml.imaging.render import encode_png
-from tests.ml.tiny import build_release
+from tests.ml.tiny import build_release, write_release
 
 ROOT = Path(__file__).parents[2]
 
@@ -68,6 +69,27 @@ def test_a_line_has_all_keys_and_a_refused_one_only_its_reason(film, tmp_path, c
     assert all(refused[key] is None for key in KEYS[3:])
     assert set(read["anomaly"]) == {"unet", "reversed_ae"}
     assert len(read["top3"]) == 3
+
+
+def test_the_reader_of_childrens_films_adds_its_key_and_its_map(film, tmp_path, capsys):
+    maps = tmp_path / "maps"
+    arguments = ["predict", "--reader", "paediatric", "--maps", str(maps)]
+    assert main([*arguments, str(film), str(tmp_path / "none.png")]) == 0
+    read, refused = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    assert tuple(read) == tuple(refused) == (*KEYS, "pneumonia")
+    assert 0 < read["pneumonia"] < 1
+    assert refused["pneumonia"] is None
+    assert (maps / "film.pneumonia.png").is_file()
+
+
+def test_a_release_without_the_reader_of_childrens_films_ends_with_3(
+    film, tmp_path, capsys, monkeypatch
+):
+    weights = build_release(tmp_path / "weights")
+    write_release(weights, "zz", dict.fromkeys(REQUIRED, "1"))
+    monkeypatch.setenv("XRAYDX_WEIGHTS", str(weights))
+    assert main(["predict", "--reader", "paediatric", str(film)]) == 3
+    assert "no reader of children's films" in capsys.readouterr().err
 
 
 def test_maps_are_written_beside_each_other_for_equal_stems(film, tmp_path):

@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ml.bundle import REQUIRED
 from ml.imaging.decode import Radiograph, decode
 from ml.imaging.phantom import draw_phantom
 from ml.imaging.render import encode_png
-from ml.read import STAGES, Reader, load_reader
+from ml.read import CHILD_STAGE, STAGES, Reader, load_reader
 from ml.vocabulary import NAMES
-from tests.ml.tiny import build_release
+from tests.ml.tiny import build_release, write_release
 
 
 @pytest.fixture(scope="module")
@@ -71,8 +72,8 @@ def test_the_lines_of_the_ratio_have_its_lengths(reader, film):
     assert widths[0] / widths[1] == pytest.approx(anatomy["cardiothoracic_ratio"], abs=1e-4)
     assert heart[1] == heart[3]
     assert chest[0] < heart[0] < heart[2] < chest[2]
-
     assert set(reading.to_json()["anatomy"]) == {"lung_fraction", "cardiothoracic_ratio"}
+
 
 def test_every_part_is_there_and_can_be_written_as_json(reader, film):
     said = json.loads(json.dumps(reader.read(film).to_json()))
@@ -109,6 +110,30 @@ def test_reading_twice_gives_the_same(reader, film):
 def test_no_film_is_refused_for_the_age_of_the_patient(reader, film, age_years):
     header = dataclasses.replace(film.header, age_years=age_years)
     assert reader.read(dataclasses.replace(film, header=header)).status == "read"
+
+
+def test_the_reader_of_childrens_films_answers_when_it_is_asked(reader, film):
+    heard: list[str] = []
+    child = reader.read(film, child=True, on_stage=heard.append)
+    assert tuple(heard) == (*STAGES, CHILD_STAGE)
+    assert 0 < child.to_json()["pneumonia"] < 1
+    plain = reader.read(film)
+    assert plain.pneumonia is None
+    assert plain.findings == child.findings
+    assert reader.release.child_ages == (1, 6)
+    assert reader.release.child_point.threshold == 0.5
+    added = set(reader.pictures(film, child)) - set(reader.pictures(film, plain))
+    assert added == {"pneumonia"}
+
+
+def test_a_release_without_the_reader_of_childrens_films_says_so(tmp_path, film):
+    weights = build_release(tmp_path)
+    members = dict.fromkeys(REQUIRED, "1")
+    write_release(weights, "zz", members)
+    adults = load_reader(weights=weights)
+    assert adults.release.child_point is None
+    with pytest.raises(ValueError, match="zz has no reader of children"):
+        adults.read(film, child=True)
 
 
 def test_what_the_gate_refuses_is_a_reading_with_its_reason_and_only_the_film_as_picture(reader):

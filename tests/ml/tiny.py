@@ -34,6 +34,7 @@ def build_release(folder: Path, *, name: str = RELEASE) -> Path:
         "anatomy": _anatomy(),
         "unet": _anomaly(3),
         "reversed_ae": _anomaly(5),
+        "paediatric": _paediatric(),
     }
     for member, (graph, spec) in members.items():
         write_bundle(folder, member, graph, spec)
@@ -155,6 +156,24 @@ def _classifier() -> tuple[onnx.ModelProto, dict[str, Any]]:
         "prevalence": dict.fromkeys(CLASSIFIER_LABELS, 0.1),
     }
     return _model(nodes, weights, {"logits": [1, count], "maps": [1, count, 4, 4]}), spec
+
+
+def _paediatric() -> tuple[onnx.ModelProto, dict[str, Any]]:
+    nodes = [
+        helper.make_node("AveragePool", ["film"], ["fields"], kernel_shape=[8, 8], strides=[8, 8]),
+        helper.make_node("Conv", ["fields", "head"], ["maps"]),
+        helper.make_node("GlobalAveragePool", ["maps"], ["mean"]),
+        helper.make_node("Flatten", ["mean"], ["logits"]),
+    ]
+    weights = {"head": np.full((1, 1, 1, 1), 2.0, np.float32)}
+    spec = {
+        "labels": ["Pneumonia"],
+        "calibration": {"Pneumonia": {"slope": 1.0, "intercept": -1.0}},
+        "operating_points": _points(("Pneumonia",), 0.5),
+        "prevalence": {"Pneumonia": 0.5},
+        "settings": {"ages": [1, 6]},
+    }
+    return _model(nodes, weights, {"logits": [1, 1], "maps": [1, 1, 4, 4]}), spec
 
 
 def _detector() -> tuple[onnx.ModelProto, dict[str, Any]]:
