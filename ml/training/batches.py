@@ -42,6 +42,44 @@ def draw_batch(
     return pixels[:, None], torch.from_numpy(np.concatenate([part[1] for part in parts]))
 
 
+def mix(
+    pixels: torch.Tensor, targets: torch.Tensor, *, strength: float
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Blend every film and its targets with another of the batch.
+
+    strength: both parameters of the beta distribution that the share is drawn from; 0 for none
+    source: Zhang et al., mixup: Beyond Empirical Risk Minimization, ICLR 2018
+    """
+    if not strength:
+        return pixels, targets
+    share = float(torch.distributions.Beta(strength, strength).sample())
+    other = torch.randperm(len(pixels))
+    return (
+        pixels.lerp(pixels[other], 1 - share),
+        targets.lerp(targets[other], 1 - share),
+    )
+
+
+def soften(pixels: torch.Tensor, *, share: float, through: int = 224) -> torch.Tensor:
+    """Pass a random share of a batch through fewer pixels and back.
+
+    Films of the list of normals are stored at 224 px: where others are always sharper, sharpness
+    would stand for disease.
+
+    pixels: [B, 1, S, S] float32; share: 0..1
+    returns: the same shape
+    """
+    rows = torch.rand(len(pixels)) < share
+    if not rows.any() or pixels.shape[-1] <= through:
+        return pixels
+    small = nn.functional.interpolate(
+        pixels[rows], (through, through), mode="bilinear", antialias=True
+    )
+    softer = pixels.clone()
+    softer[rows] = nn.functional.interpolate(small, pixels.shape[-2:], mode="bilinear")
+    return softer
+
+
 def augment(pixels: torch.Tensor, config: dict[str, float], *, size: int) -> torch.Tensor:
     """Move, mirror and re-expose every film of a batch at random.
 
@@ -49,6 +87,9 @@ def augment(pixels: torch.Tensor, config: dict[str, float], *, size: int) -> tor
     returns: [B, 1, size, size] float32 in 0..255
     """
     count = len(pixels)
+    pixels = soften(
+        pixels, share=config.get("soften", 0.0), through=int(config.get("soften_px", 224))
+    )
     if size != pixels.shape[-1]:
         pixels = nn.functional.interpolate(pixels, (size, size), mode="bilinear", antialias=True)
 

@@ -20,18 +20,14 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from ml.training import torchvision_shim
-
-torchvision_shim.install()
-
-import timm  # noqa: E402  (timm imports torchvision)
-from safetensors.torch import load_file  # noqa: E402
-
-from ml.training.batches import FilmList, augment, draw_batch  # noqa: E402
-from ml.training.data import Film, cache_prepared, read_layout, read_soft_labels  # noqa: E402
-from ml.training.depthwise import speed_up_depthwise  # noqa: E402
-from ml.training.metrics import mean_auc  # noqa: E402
-from ml.vocabulary import ABNORMAL, CLASSIFIER_LABELS, NAMES  # noqa: E402
+from ml.training.batches import FilmList, augment, draw_batch, mix
+from ml.training.classifier_network import build_network, infer, set_prior
+from ml.training.data import Film, cache_prepared, read_layout, read_soft_labels, split_into_folds
+from ml.training.loop import CHECKPOINTS
+from ml.training.losses import loss_of
+from ml.training.metrics import mean_auc
+from ml.training.targets import SIDE_QUESTIONS, side_answers, targets_of, truth_of
+from ml.vocabulary import CLASSIFIER_LABELS, NAMES
 
 CONFIG = Path(__file__).parent / "configs" / "classifier.toml"
 Config = dict[str, dict[str, Any]]
@@ -41,113 +37,6 @@ PROGRESS = ("steps", "seen", "progress", "best", "exported")  # of a checkpoint
 def read_config(path: Path = CONFIG) -> Config:
     """Read a TOML config; every table and key of configs/classifier.toml is needed."""
     return tomllib.loads(path.read_text())
-
-
-# --- targets ---------------------------------------------------------------------------------
-
-
-def truth_of(films: Sequence[Film]) -> np.ndarray:
-    """Labels as they were published, and abnormal by radiologists where they read the film.
-
-    returns: [N, len(CLASSIFIER_LABELS)] float32 of 0 and 1
-    """
-    truth = np.zeros((len(films), len(CLASSIFIER_LABELS)), np.float32)
-    for row, film in enumerate(films):
-        for label in film.labels:
-            if label in CLASSIFIER_LABELS:
-                truth[row, CLASSIFIER_LABELS.index(label)] = 1
-        abnormal = bool(film.labels) if not film.reading else film.reading != "normal"
-        truth[row, CLASSIFIER_LABELS.index(ABNORMAL)] = abnormal
-    return truth
-
-
-def targets_of(
-    films: Sequence[Film],
-    soft: dict[str, dict[str, float]],
-    *,
-    soft_share: float,
-    normal_share: float,
-) -> np.ndarray:
-    """What the network learns: labels, mixed with soft labels and with radiologists' readings.
-
-    returns: [N, len(CLASSIFIER_LABELS)] float32 in 0..1
-    """
-    targets = truth_of(films)
-    for row, film in enumerate(films):
-        if film.reading == "normal":
-            targets[row] *= normal_share
-        for name, probability in soft.get(film.name, {}).items():
-            column = CLASSIFIER_LABELS.index(name)
-            targets[row, column] += soft_share * (probability - targets[row, column])
-    return targets
-
-
-# --- network ---------------------------------------------------------------------------------
-
-
-def build_network(config: dict[str, Any], *, outputs: int, start: Path | None) -> nn.Module:
-    """Build the network for grey films.
-
-    start: safetensors of the ImageNet weights without head, None for random weights
-    raises: RuntimeError where the weights do not fit
-    """
-    network: nn.Module = timm.create_model(
-        config["architecture"],
-        in_chans=1,
-        num_classes=outputs,
-        drop_rate=config["dropout"],
-        drop_path_rate=config["drop_path"],
-    )
-    if start is not None:
-        weights = load_file(start)
-        stem = next(name for name, value in weights.items() if value.shape[1:2] == (3,))
-        weights[stem] = weights[stem].sum(1, keepdim=True)  # grey stands for three equal colours
-        missing, unexpected = network.load_state_dict(weights, strict=False)
-        absent = [name for name in missing if not name.startswith("classifier.")]
-        if absent or unexpected:
-            raise RuntimeError(f"{start.name} does not fit: lacks {absent}, has {unexpected}")
-    speed_up_depthwise(network)
-    return network.to(memory_format=torch.channels_last)
-
-
-def set_prior(network: nn.Module, targets: np.ndarray) -> None:
-    """Start the head at the logit of each finding's share, so that early steps teach findings."""
-    share = torch.from_numpy(targets.mean(0)).clamp(1e-3, 1 - 1e-3)
-    head = network.get_submodule("classifier")
-    assert isinstance(head, nn.Linear)
-    with torch.no_grad():
-        head.bias.copy_(torch.logit(share))
-        head.weight.mul_(0.1)
-
-
-@torch.inference_mode()
-def infer(
-    network: nn.Module,
-    pixels: np.ndarray,
-    config: dict[str, Any],
-    *,
-    mirrored: bool,
-    batch: int = 64,
-) -> np.ndarray:
-    """Give logits for prepared films.
-
-    pixels: [N, S, S] uint8; mirrored: take the mean with the mirrored film
-    returns: [N, L] float32
-    """
-    network.eval()
-    parts = []
-    for begin in range(0, len(pixels), batch):
-        chunk = torch.from_numpy(np.array(pixels[begin : begin + batch])).float()[:, None]
-        chunk = ((chunk - config["mean"]) / config["std"]).to(memory_format=torch.channels_last)
-        with torch.autocast("cpu", torch.bfloat16):
-            logits = network(chunk).float()
-            if mirrored:
-                logits = (logits + network(chunk.flip(3)).float()) / 2
-        parts.append(logits.numpy())
-    return np.concatenate(parts)
-
-
-# --- loop ------------------------------------------------------------------------------------
 
 
 class Training:
@@ -160,19 +49,31 @@ class Training:
         self.rng = np.random.default_rng(schedule["seed"])
         films = read_layout(data)
         self.val = [film for film in films if film.split == "val" and film.source == "films"]
-        self.lists = self._load_lists([film for film in films if film.split == "train"])
+        train = [film for film in films if film.split == "train"]
+        learned, left_out = split_into_folds(train, **config.get("fold", {}))
+        self.left_out = [film for film in left_out if film.source == "films"]
+        self.side_weight = config.get("side_questions", {}).get("weight", 0.0)
+        self.lists = self._load_lists(learned)
         start = data / config["network"]["start"]
         self.network = build_network(
             config["network"],
-            outputs=len(CLASSIFIER_LABELS),
+            outputs=self.lists["films"].targets.shape[1],
             start=start if start.exists() else None,
         )
         set_prior(self.network, self.lists["films"].targets)
+        self._continue_from(config["network"].get("continues"))
         self.average = copy.deepcopy(self.network).requires_grad_(False)
         self.optimiser = self._build_optimiser()
         self.steps = self.seen = 0
         self.progress = self.best = 0.0
         self.exported = "average"
+
+    def _continue_from(self, run: str | None) -> None:
+        """Start from what another run's best checkpoint exported; its schedule is not taken."""
+        if run is None:
+            return
+        state = torch.load(CHECKPOINTS / run / "best.pt", weights_only=True)
+        self.network.load_state_dict(state[state["exported"]])
 
     def _prepared(self, films: Sequence[Film], note: str) -> np.ndarray:
         network = self.config["network"]
@@ -186,9 +87,12 @@ class Training:
         lists = {}
         for source in sorted({film.source for film in films}):
             part = [film for film in films if film.source == source]
+            targets = targets_of(part, soft, **self.config["target"])
+            if self.side_weight:
+                targets = np.concatenate([targets, side_answers(part)], 1)
             lists[source] = FilmList(
                 self._prepared(part, f"train-{source}"),
-                targets_of(part, soft, **self.config["target"]),
+                targets,
                 np.empty(0, np.int64),
                 self.rng,
             )
@@ -205,6 +109,7 @@ class Training:
             [
                 {
                     "params": parameters,
+                    "head": head,
                     "rate": schedule["head_learning_rate" if head else "learning_rate"],
                     "weight_decay": schedule["weight_decay"] if decays else 0.0,
                 }
@@ -215,8 +120,11 @@ class Training:
     def shares(self) -> dict[str, float]:
         """How often each list is drawn at this point of the schedule."""
         draw = dict(self.config["draw"])
-        left = max(0.0, 1 - self.progress / draw.pop("lungs_only_until"))
-        return {**draw, "lungs_only": draw["lungs_only"] * left}
+        for source in ("lungs_only", "normals"):
+            until = draw.pop(f"{source}_until", None)
+            if until is not None:
+                draw[source] *= max(0.0, 1 - self.progress / until)
+        return draw
 
     def size(self) -> int:
         """Side of the films at this point of the schedule: small ones first cost less."""
@@ -229,17 +137,19 @@ class Training:
         schedule, network = self.config["schedule"], self.config["network"]
         warm = min(1.0, (self.steps + 1) / schedule["warm_up_steps"])
         factor = warm * 0.5 * (1 + math.cos(math.pi * min(1.0, self.progress)))
+        probing = self.progress < schedule.get("probe_until", 0.0)
         for group in self.optimiser.param_groups:
-            group["lr"] = group["rate"] * factor
+            group["lr"] = 0.0 if probing and not group["head"] else group["rate"] * factor
         pixels, targets = draw_batch(
             self.lists, shares=self.shares(), size=schedule["batch"], rng=self.rng
         )
         pixels = augment(pixels, self.config["augment"], size=self.size())
+        pixels, targets = mix(pixels, targets, strength=self.config["augment"].get("mixup", 0.0))
         pixels = (pixels - network["mean"]) / network["std"]
         self.network.train()
         with torch.autocast("cpu", torch.bfloat16):
             logits = self.network(pixels.to(memory_format=torch.channels_last))
-        loss = nn.functional.binary_cross_entropy_with_logits(logits.float(), targets)
+        loss = self._loss(logits.float(), targets)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), schedule["clip_norm"])
@@ -248,6 +158,15 @@ class Training:
         self.seen += schedule["batch"]
         self._update_average()
         return float(loss.detach())
+
+    def _loss(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        findings = len(CLASSIFIER_LABELS)
+        settings = self.config.get("loss", {})
+        loss = loss_of(logits[:, :findings], targets[:, :findings], **settings)
+        if self.side_weight:
+            side = loss_of(logits[:, findings:], targets[:, findings:])
+            loss = loss + self.side_weight * side * len(SIDE_QUESTIONS) / findings
+        return loss
 
     @torch.no_grad()
     def _update_average(self) -> None:

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from ml.bundle import WEIGHTS, Bundle, Input
-from ml.training.classifier import build_network
+from ml.training.classifier_network import build_network
 from ml.training.classifier_report import (
     evidence_of,
     films_of,
@@ -119,7 +119,7 @@ def _write(
 
 def mean_auc_by_mirroring(checkpoint: Path, *, data: Path) -> dict[str, float]:
     """Mean AUC of the 13 on val, with and without the mirrored film, to choose by."""
-    from ml.training.classifier import infer
+    from ml.training.classifier_network import infer
     from ml.training.data import cache_prepared
     from ml.training.metrics import mean_auc
 

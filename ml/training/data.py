@@ -72,6 +72,22 @@ def split_by_patient(patient: str, *, val: float = 0.06, test: float = 0.0) -> s
     return "val" if draw < test + val else "train"
 
 
+def split_into_folds(
+    films: Sequence[Film], *, index: int = 0, of: int = 1
+) -> tuple[list[Film], list[Film]]:
+    """Leave one fold of patients out of a list of films; with one fold, nobody.
+
+    returns: films to learn from, films left out
+    """
+    if of == 1:
+        return list(films), []
+    left_out = {f.patient for f in films if zlib.crc32(f"fold {f.patient}".encode()) % of == index}
+    return (
+        [film for film in films if film.patient not in left_out],
+        [film for film in films if film.patient in left_out],
+    )
+
+
 def _rows(path: Path) -> list[dict[str, str]]:
     with path.open(newline="", encoding="utf-8-sig") as file:
         return list(csv.DictReader(file))

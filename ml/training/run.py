@@ -32,6 +32,7 @@ NETWORKS: dict[str, Network] = {
     "reversed_ae": Network("ml.training.anomaly", "ml.training.anomaly_report"),
     "anatomy": Network("ml.training.anatomy", "ml.training.anatomy_report"),
     "gate": Network("ml.training.gate", "ml.training.gate_report"),
+    "paediatric": Network("ml.training.paediatric", "ml.training.paediatric_report"),
 }
 GROUPS = {"anomaly": ("unet", "reversed_ae"), "release": REQUIRED}
 
@@ -56,6 +57,9 @@ def train(arguments: argparse.Namespace) -> None:
     import torch
 
     torch.set_num_threads(arguments.threads)
+    if arguments.ablation is not None:
+        _ablate(arguments)
+        return
     for name in GROUPS.get(arguments.network, (arguments.network,)):
         config = str(arguments.config or CONFIGS / f"{name}.toml")
         if name == "classifier":
@@ -63,7 +67,7 @@ def train(arguments: argparse.Namespace) -> None:
             best = classifier.train(
                 classifier.read_config(Path(config)),
                 data=arguments.data,
-                folder=CHECKPOINTS / "classifier",
+                folder=CHECKPOINTS / Path(config).stem,
                 minutes=arguments.minutes,
             )
             print(f"best on val: {best}")
@@ -72,6 +76,19 @@ def train(arguments: argparse.Namespace) -> None:
             print(f"--minutes is for the classifier; {name} follows epochs in {config}")
         module: Any = importlib.import_module(NETWORKS[name].train)
         module.train(load_config(config), root=arguments.data, threads=arguments.threads)
+
+
+def _ablate(arguments: argparse.Namespace) -> None:
+    """Run one change of the ablation table, or all that have no figures yet."""
+    if arguments.network != "classifier":
+        raise LayoutError("the ablation table is of the classifier alone")
+    ablation: Any = importlib.import_module("ml.training.ablation")
+    known = ablation.changes()
+    wanted = known if arguments.ablation == "all" else [arguments.ablation]
+    if unknown := [name for name in wanted if name not in known]:
+        raise LayoutError(f"no change named {unknown[0]}; there are {', '.join(known)}")
+    for name in wanted:
+        print(name, json.dumps(ablation.run(name, data=arguments.data)), flush=True)
 
 
 def export_network(name: str, version: str, *, data: Path, weights: Path = WEIGHTS) -> Bundle:

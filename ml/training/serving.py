@@ -16,6 +16,7 @@ MODULES = {
     "reversed_ae": "ml.training.anomaly_report",
     "anatomy": "ml.training.anatomy",
     "gate": "ml.training.gate",
+    "paediatric": "ml.training.paediatric",
 }
 
 

@@ -10,22 +10,16 @@ import pytest
 import torch
 
 from ml.imaging.phantom import draw_phantom
-from ml.training.batches import augment
-from ml.training.classifier import (
-    Config,
-    Training,
-    build_network,
-    infer,
-    read_config,
-    steps_of,
-    targets_of,
-    train,
-    truth_of,
-)
+from ml.training import ablation
+from ml.training.batches import augment, mix, soften
+from ml.training.classifier import Config, Training, read_config, steps_of, train
 from ml.training.classifier_export import OUTPUTS, ClassifierGraph, load_serving
-from ml.training.data import Film
+from ml.training.classifier_network import build_network, infer
+from ml.training.data import Film, read_layout, split_into_folds
 from ml.training.depthwise import speed_up_depthwise
+from ml.training.losses import loss_of
 from ml.training.metrics import roc_auc
+from ml.training.targets import side_answers, targets_of, truth_of
 from ml.vocabulary import CLASSIFIER_LABELS
 from tests.ml.training.engines import assert_engines_agree
 
@@ -126,6 +120,86 @@ def test_targets_lean_on_soft_labels_and_on_radiologists():
     assert found[1, mass] == pytest.approx(0.25)
     assert found[0, ABNORMAL] == 1
     assert found[1, ABNORMAL] == 0
+
+
+def test_smoothing_draws_mined_labels_towards_one_half():
+    film = Film(Path("f"), "a", "p", frozenset({"Mass"}), "train", "films")
+    found = targets_of([film], {}, soft_share=0.5, normal_share=0.5, smoothing=0.1)
+    assert found[0, CLASSIFIER_LABELS.index("Mass")] == pytest.approx(0.95)
+    assert found[0, EFFUSION] == pytest.approx(0.05)
+
+
+def test_side_questions_without_an_answer_cost_nothing():
+    films = [
+        Film(Path("f"), "a", "p", frozenset(), "train", "films", age=50, sex="M", view="AP"),
+        Film(Path("f"), "b", "q", frozenset(), "train", "films"),
+    ]
+    answers = side_answers(films)
+    assert answers[0].tolist() == [0.5, 1.0, 1.0]
+    assert np.isnan(answers[1]).all()
+    logits = torch.zeros(2, 3)
+    assert float(loss_of(logits, torch.from_numpy(answers))) == pytest.approx(np.log(2), abs=1e-5)
+
+
+def test_focal_and_asymmetric_losses_let_easy_films_count_less():
+    logits, targets = torch.tensor([[-3.0, 3.0]]), torch.tensor([[0.0, 1.0]])
+    plain = float(loss_of(logits, targets))
+    focal = float(loss_of(logits, targets, gamma_with=2.0, gamma_without=2.0))
+    asymmetric = float(loss_of(logits, targets, gamma_without=2.0))
+    assert focal < asymmetric < plain
+    assert asymmetric > plain / 2.1  # the film with the finding counts as before
+
+
+def test_mixed_films_have_mixed_targets():
+    torch.manual_seed(3)
+    films = torch.arange(4.0)[:, None, None, None].expand(4, 1, 2, 2)
+    mixed, targets = mix(films, films[:, 0, 0, :1], strength=0.5)
+    assert torch.allclose(mixed[:, 0, 0, :1], targets)
+    assert not torch.allclose(mixed, films)
+    assert mix(films, targets, strength=0.0)[0] is films
+
+
+def test_softened_films_lose_their_detail_and_keep_their_size():
+    torch.manual_seed(3)
+    films = torch.rand(8, 1, 64, 64) * 255
+    softer = soften(films, share=0.5, through=16)
+    same = (softer == films).flatten(1).all(1)
+    assert 0 < int(same.sum()) < 8
+    assert float(softer[~same].std()) < float(films.std()) / 2
+
+
+def test_folds_share_out_patients_and_nobody_stands_on_both_sides(data):
+    films = [film for film in read_layout(data) if film.split == "train"]
+    left_out = []
+    for index in range(3):
+        learned, held = split_into_folds(films, index=index, of=3)
+        assert not {f.patient for f in learned} & {f.patient for f in held}
+        left_out += [film.name for film in held]
+    assert sorted(left_out) == sorted(film.name for film in films)
+
+
+def test_a_change_is_measured_against_the_base_on_films_that_neither_learned(
+    data, config, tmp_path, monkeypatch
+):
+    folder = tmp_path / "ablation"
+    folder.mkdir()
+    (folder / "base.toml").write_text(
+        'what = "the base"\norder = ["mixup"]\n[fold]\nindex = 0\nof = 3\n'
+    )
+    (folder / "mixup.toml").write_text('what = "mixup"\n[augment]\nmixup = 0.3\n')
+    config["schedule"] |= {"films": 96, "early_sizes": []}
+    monkeypatch.setattr(ablation, "read_config", lambda _path: config)
+    monkeypatch.setattr(ablation, "CACHE", tmp_path / "cache")
+    monkeypatch.setattr(ablation, "CHECKPOINTS", tmp_path / "checkpoints")
+    figures = ablation.run("mixup", data=data, folder=folder)
+    assert figures["films"]["left out of training"] > 0
+    assert figures["films seen"] == 96
+    gain = figures["more than the base"]
+    assert gain["low"] <= gain["value"] <= gain["high"]
+    assert ablation.run("mixup", data=data, folder=folder) == figures
+    table = "\n".join(ablation.table(folder))
+    assert f"{figures['mean AUC of 13']['value']:.3f}" in table
+    assert "not run yet" not in table
 
 
 def test_augmentation_changes_films_and_keeps_their_range():
