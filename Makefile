@@ -8,7 +8,7 @@ TRAIN := .venv-train/bin/python
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-training lint format types bench evaluate sample-films up locks clean \
+.PHONY: help setup run test test-training lint format types messages bench evaluate sample-films up locks clean \
         train-classifier train-detector train-anomaly train-anatomy train-gate train-synthetic \
         env-serve env-dev env-train chromium
 
@@ -45,6 +45,9 @@ bench: env-dev  ## Seconds from upload to stored result, films per hour, pages a
 
 evaluate: env-train  ## Measure the current release on the test films (needs XRAYDX_SHARED)
 	@$(TRAIN) -m ml evaluate $(ARGS)
+
+messages: env-dev  ## Bring locale/ up to date with the source; says what is not translated
+	@$(PY) -m xraydx.catalogues
 
 # --- Train (hours; continues where it stopped) -----------------------------------------------
 train-classifier: env-train  ## The 13 diseases

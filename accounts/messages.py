@@ -69,6 +69,10 @@ MESSAGES: dict[str, Message] = {
         _("A program signs in with tokens, not with a password."),
         _("Create a token for it instead."),
     ),
+    "language_unknown": Message(
+        _("This language is not spoken here."),
+        _("Choose one of the list."),
+    ),
     "account_inactive": Message(
         _("This account is deactivated."),
         _("Activate it first."),

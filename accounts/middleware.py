@@ -7,6 +7,7 @@ from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import resolve_url
 
+from accounts.language import speak_language_of
 from accounts.models import User
 from accounts.second_factor import must_enrol
 from accounts.sessions import ENDED, expired, note_activity
@@ -23,6 +24,7 @@ class AccountMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         self._end_expired(request)
+        speak_language_of(request)
         signed_in = request.user.is_authenticated
         response = self.get_response(request)
         if signed_in and not response.has_header("Cache-Control"):

@@ -9,6 +9,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from accounts import lockout, second_factor
+from accounts.language import check_language
 from accounts.models import ApiToken, User, new_session_salt
 from accounts.passwords import readable_secret
 from accounts.permissions import for_administrators
@@ -152,6 +153,19 @@ def change_password(*, user: User, password: str) -> None:
         update_fields=["password", "must_change_password", "one_time_until", "password_changed_at"]
     )
     record(actor=user, action="user.change_password", target=user)
+
+
+@transaction.atomic
+def choose_language(*, user: User, language: str) -> None:
+    """Keep in which language the platform speaks to this user.
+
+    raises: UserError("language_unknown").
+    """
+    check_language(language)
+    user = _locked(user)
+    user.preferences["language"] = language
+    user.save(update_fields=["preferences"])
+    record(actor=user, action="user.choose_language", target=user, detail={"language": language})
 
 
 @transaction.atomic

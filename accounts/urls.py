@@ -3,7 +3,7 @@
 from django.urls import path, re_path
 
 from accounts import openapi  # noqa: F401 - names the tokens' scheme to the OpenAPI document
-from accounts.views import profile, sign_in, users
+from accounts.views import language, profile, sign_in, users
 
 app_name = "accounts"
 
@@ -11,6 +11,7 @@ urlpatterns = [
     path("sign-in/", sign_in.sign_in, name="sign_in"),
     path("sign-in/code/", sign_in.sign_in_code, name="sign_in_code"),
     path("sign-out/", sign_in.sign_out, name="sign_out"),
+    path("language/", language.language, name="language"),
     path("profile/", profile.profile, name="profile"),
     path("profile/password/", profile.password, name="password"),
     path("profile/second-factor/", profile.enrol, name="second_factor"),

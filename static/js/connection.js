@@ -5,8 +5,8 @@ let lastAnswer = new Date();
 export function watchConnection(bar) {
   if (!bar) return;
   const lost = () => {
-    const time = lastAnswer.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
-    bar.textContent = `${bar.dataset.lost} ${time}.`;
+    const time = lastAnswer.toLocaleTimeString(document.documentElement.lang, { hour: "2-digit", minute: "2-digit" });
+    bar.textContent = bar.dataset.lost.replace("{time}", time);
     bar.hidden = false;
   };
   const back = () => {

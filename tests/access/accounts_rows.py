@@ -57,12 +57,17 @@ def new_token(actor: User | None) -> Call:
     return Call(data=NEW_TOKEN)
 
 
+def language(actor: User | None) -> Call:
+    return Call(data={"language": "en"})
+
+
 ROWS = [
     Row("accounts:sign_in", "get", ALL_ROLES, status=302, anonymous=200),
     Row("accounts:sign_in", "post", ALL_ROLES, sign_in_data, status=302, anonymous=302),
     Row("accounts:sign_in_code", "get", ALL_ROLES, status=302, anonymous=302),
     Row("accounts:sign_in_code", "post", ALL_ROLES, status=302, anonymous=302),
     Row("accounts:sign_out", "post", ALL_ROLES, status=302, anonymous=302),
+    Row("accounts:language", "post", ALL_ROLES, language, status=302, anonymous=302),
     Row("accounts:profile", "get", ALL_ROLES),
     Row("accounts:password", "get", ALL_ROLES),
     Row("accounts:password", "post", ALL_ROLES),
