@@ -44,7 +44,7 @@ class Policy:
     version: int = 0
     dangerous: tuple[str, ...] = ("Pneumothorax",)
     muted: frozenset[str] = frozenset()
-    raises: Mapping[str, RaiseRule] = field(default_factory=lambda: {"Pneumothorax": RaiseRule(2)})
+    raises: Mapping[str, RaiseRule] = field(default_factory=lambda: {"Pneumothorax": RaiseRule(1)})
     max_wait_minutes: int = 60
     aged_level: int = 2
     hide_until_first_look: bool = False

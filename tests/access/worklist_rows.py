@@ -3,7 +3,7 @@
 from accounts.models import User
 from tests.access.film_rows import GONE, HERE, left_long_ago
 from tests.access.matrix import ALL_ROLES, Call, Row, with_capability
-from tests.diagnosis.factories import make_film, make_result
+from tests.diagnosis.factories import make_film, make_refusal, make_result
 from worklist.models import Hold
 
 SIGN = with_capability("sign_reading")
@@ -18,6 +18,12 @@ def study_gone(actor: User | None) -> Call:
     return Call({"study_id": make_film(left_long_ago()).study_id})
 
 
+def queue_here(actor: User | None) -> Call:
+    make_result(make_film())
+    make_refusal(make_film())
+    return Call()
+
+
 def held_here(actor: User | None) -> Call:
     film = make_film()
     if actor is not None:
@@ -27,7 +33,7 @@ def held_here(actor: User | None) -> Call:
 
 ROWS = [
     Row("worklist:home", "get", ALL_ROLES, status=302),
-    Row("worklist:list", "get", ALL_ROLES),
+    Row("worklist:list", "get", ALL_ROLES, queue_here),
     Row("worklist:filter", "post", ALL_ROLES, status=302),
     Row("worklist:changes", "post", ALL_ROLES),
     Row("worklist:take", "post", SIGN, study_here, HERE, status=302),

@@ -25,7 +25,7 @@ def sign_in(page: Page, username: str) -> None:
     page.get_by_label("User name").fill(username)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Patients")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Worklist")
 
 
 def register(page: Page) -> None:
@@ -75,7 +75,7 @@ def test_from_sign_in_to_a_signed_reading_without_a_patient_value_in_address_or_
     expect(page.locator(".own-signed")).to_contain_text("Skin fold.")
     page.get_by_role("link", name="Patient").click()
     expect(page.locator(".film-card")).to_contain_text(re.compile("Disagree|Read"))
-    page.goto("/")
+    page.goto("/patients/")
     page.locator("main [type=search], main [name=text]").first.fill(MRN)
     page.get_by_role("button", name="Search").click()
     expect(page.get_by_role("link", name=re.compile(FAMILY))).to_be_visible()

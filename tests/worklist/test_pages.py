@@ -46,7 +46,7 @@ def test_a_row_says_who_waits_what_was_found_and_why_it_was_raised() -> None:
     text = page(client_of(make_physician()))
     assert "Kim, Ara" in text
     assert "Pneumothorax 0.22" in text
-    assert "triage 3 counts as 2" in text
+    assert "triage 3 counts as 1" in text
 
 
 def test_a_refused_film_says_why_and_what_to_do() -> None:

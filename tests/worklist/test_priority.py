@@ -83,7 +83,7 @@ def test_waiting_on_never_loses_a_place_to_a_study_that_comes_later(
 def test_a_muted_finding_raises_nothing() -> None:
     found = (Found("Pneumothorax", 0.9, above=True),)
     study = Waiting(UUID(int=1), 4, NOW, found)
-    assert priority_of(study, Policy(), NOW).level == 2
+    assert priority_of(study, Policy(), NOW).level == 1
     assert priority_of(study, Policy(muted=frozenset({"Pneumothorax"})), NOW).level == 4
 
 
