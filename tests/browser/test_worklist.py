@@ -91,7 +91,7 @@ def test_values_change_in_place_and_new_films_wait_in_the_bar(page: Page, signed
     assert "is-current" in (page.locator(f"#row-{first.study_id}").get_attribute("class") or "")
     page.keyboard.press("s")
     expect(names).to_have_count(3)
-    expect(names.first).to_have_text("Park, Ara")
+    expect(names.last).to_have_text("Park, Ara")
 
 
 def test_fifteen_studies_stand_on_a_workstation_without_scrolling(
