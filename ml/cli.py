@@ -118,6 +118,12 @@ def _add_measuring(commands: Any) -> None:
             command.add_argument(
                 "--version", required=True, help="name of the new version, for example 2026.11.21"
             )
+        if name == "export":
+            command.add_argument(
+                "--checkpoint",
+                type=Path,
+                help="of the classifier (default: var/checkpoints/classifier/best.pt)",
+            )
         command.set_defaults(run=_run_training_command)
 
 

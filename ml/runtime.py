@@ -106,11 +106,18 @@ def load_graph(bundle: Bundle, *, backend: str = "openvino", threads: int = 1) -
     where = f"{bundle.spec.name}/{bundle.spec.version}/{bundle.spec.graph}"
     if backend == "torch":
         return _TorchGraph(checkpoint_of(bundle), member=bundle.spec.name, threads=threads)
-    loader = _OpenVinoGraph if backend == "openvino" else _OnnxGraph
     try:
-        return loader(bundle.graph, outputs=bundle.spec.outputs, threads=threads)
+        return open_graph(
+            bundle.graph, outputs=bundle.spec.outputs, backend=backend, threads=threads
+        )
     except Exception as error:  # engines raise types of their own
         raise ReleaseError(f"{where}: {backend} can't load it ({error})") from error
+
+
+def open_graph(path: Path, *, outputs: tuple[str, ...], backend: str, threads: int) -> Graph:
+    """Load a graph file into openvino or onnx; raises what the engine raises."""
+    loader = _OpenVinoGraph if backend == "openvino" else _OnnxGraph
+    return loader(path, outputs=outputs, threads=threads)
 
 
 def to_input(prepared: np.ndarray, expected: Input) -> np.ndarray:

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from ml.training.classifier import CONFIG, Config, Training, read_config, steps_of
+from ml.training.classifier_fit import kept_logits
 from ml.training.classifier_network import infer
 from ml.training.data import CACHE, Film, cache_prepared
 from ml.training.loop import CHECKPOINTS
@@ -106,14 +107,6 @@ def _keep(name: str, films: Sequence[Film], logits: np.ndarray) -> None:
     np.savez_compressed(_kept(name), films=np.array([film.name for film in films]), logits=logits)
 
 
-def kept_logits(name: str) -> dict[str, np.ndarray]:
-    """Film → logits [L], as the run of this name gave them; empty where it left none."""
-    if not _kept(name).exists():
-        return {}
-    stored = np.load(_kept(name))
-    return dict(zip(stored["films"].tolist(), stored["logits"], strict=True))
-
-
 def _figures(name: str, films: Sequence[Film], logits: np.ndarray, *, val: int) -> dict[str, Any]:
     truth = truth_of(films)[:, : len(NAMES)]
     scores = logits[:, : len(NAMES)]
@@ -125,7 +118,7 @@ def _figures(name: str, films: Sequence[Film], logits: np.ndarray, *, val: int) 
         ).rounded(),
         "on val alone": round(mean_auc(truth[:val], scores[:val]), 4),
     }
-    base = kept_logits(BASE)
+    base = kept_logits(BASE, folder=CACHE)
     if name != BASE and all(film.name in base for film in films):
         theirs = np.stack([base[film.name] for film in films])[:, : len(NAMES)]
         both = np.concatenate([scores, theirs], 1)

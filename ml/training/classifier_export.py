@@ -11,20 +11,13 @@ import torch
 from torch import nn
 
 from ml.bundle import WEIGHTS, Bundle, Input
+from ml.training.classifier_fit import published_truth
 from ml.training.classifier_network import build_network
-from ml.training.classifier_report import (
-    evidence_of,
-    films_of,
-    fit_all_points,
-    fit_calibration,
-    logits_of,
-    measure,
-    measured_films,
-    published_truth,
-)
+from ml.training.classifier_report import evidence_of, films_of, fit_and_measure
 from ml.training.export import Contract, write_bundle
+from ml.training.loop import CHECKPOINTS
 from ml.training.members import round_weights
-from ml.vocabulary import CLASSIFIER_LABELS, NAMES
+from ml.vocabulary import NAMES
 
 OUTPUTS = ("logits", "maps")
 
@@ -73,14 +66,23 @@ def export(
     checkpoint: var/checkpoints/classifier/best.pt where not given; it is kept under the version's
     name for the torch backend
     """
-    checkpoint = checkpoint or Path("var/checkpoints/classifier/best.pt")
-    kept = Path("var/checkpoints/classifier") / f"{version}.pt"
+    checkpoint = checkpoint or CHECKPOINTS / "classifier" / "best.pt"
+    kept = CHECKPOINTS / "classifier" / f"{version}.pt"
     if checkpoint != kept:
         shutil.copyfile(checkpoint, kept)
     network = load_serving(kept)
     state = torch.load(kept, weights_only=True)
-    config = {**state["config"]["network"], "seen": state["seen"]}
+    config = {**state["config"]["network"], "seen": films_drawn(state)}
     return _write(version, network, config, data=data, weights=weights)
+
+
+def films_drawn(state: dict[str, Any]) -> int:
+    """Films drawn by a run and by those that it went on from."""
+    before = state["config"]["network"].get("continues")
+    if before is None:
+        return int(state["seen"])
+    earlier = torch.load(CHECKPOINTS / before / "best.pt", weights_only=True)
+    return int(state["seen"]) + films_drawn(earlier)
 
 
 def _write(
@@ -94,24 +96,8 @@ def _write(
     bundle = write_bundle(
         name, version, network, contract=bare, evidence=evidence_of({}), weights=weights
     )
-    films = measured_films(data)
-    logits = {split: logits_of(bundle, part) for split, part in films.items()}
-    calibration = fit_calibration(logits["val"], films["val"])
-    points = fit_all_points(logits["val"], films["val"], calibration)
-    share = published_truth(films["val"]).mean(0)
-    contract = Contract(
-        expected,
-        number,
-        labels=CLASSIFIER_LABELS,
-        outputs=OUTPUTS,
-        operating_points=points,
-        calibration=calibration,
-        prevalence={k: round(float(v), 4) for k, v in zip(CLASSIFIER_LABELS, share, strict=True)},
-    )
-    metrics = {
-        "films drawn in training": config["seen"],
-        **measure(logits, films, calibration=calibration, points=points),
-    }
+    contract, metrics = fit_and_measure(bundle, bare, data=data, weights=weights)
+    metrics = {"films drawn in training": config["seen"], **metrics}
     return write_bundle(
         name, version, network, contract=contract, evidence=evidence_of(metrics), weights=weights
     )

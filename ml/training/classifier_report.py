@@ -1,30 +1,55 @@
 """Measures the classifier: figures with intervals, by group, calibration, operating points.
 
-Works on logits of whichever engine; needs no torch. Everything is chosen on val; test is for the
-figures only.
+Works on logits of whichever engine; needs no torch. Everything is chosen on val and on films out of
+fold; test is for the figures only.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ml.bundle import WEIGHTS, Bundle, Calibration, OperatingPoint, load_bundle
+from ml.bundle import (
+    WEIGHTS,
+    Bundle,
+    Calibration,
+    OperatingPoint,
+    ReleaseError,
+    load_bundle,
+)
 from ml.classify import calibrate
+from ml.imaging.preprocess import prepare, resize_area
 from ml.runtime import load_graph, to_input
-from ml.training.data import Film, cache_prepared, read_layout
+from ml.training.abnormal_report import Scored, measure_abnormal
+from ml.training.attention_report import measure_attention
+from ml.training.classifier_fit import (
+    Points,
+    describe,
+    fit_all_points,
+    fit_calibration,
+    fitting_sample,
+    published_truth,
+    stated_prevalence,
+)
+from ml.training.classifier_groups import (
+    by_group,
+    by_radiologists,
+    read_adjudicated,
+    worse_groups,
+)
+from ml.training.data import Film, cache_prepared, load_pixels, read_layout
 from ml.training.metrics import bootstrap, calibration_error, mean_auc, roc_auc
-from ml.training.operating_points import fit_platt, fit_points, measure_point
-from ml.training.papers import Evidence, contract_of, rewrite
+from ml.training.operating_points import measure_point
+from ml.training.papers import Contract, Evidence, contract_of, newest_version, rewrite
 from ml.training.progress import track
 from ml.vocabulary import ABNORMAL, CLASSIFIER_LABELS, NAMES
 
 ROUNDS = 500
-Points = dict[str, dict[str, OperatingPoint]]
+NORMALS_PX = 224  # side of the films in the list of normals
 LICENCE = "AGPL-3.0-only; started from ImageNet weights (Apache-2.0)"
 PURPOSE = (
     "Gives a probability for each of 13 diseases, for hernia, and for the film being abnormal, "
@@ -40,29 +65,31 @@ TRAINING_DATA = (
 )
 LIMITS = (
     "Trained and measured on films of one institution, of adults mostly; weaker elsewhere.",
-    "At 224 px small lesions (nodule, mass, pleural thickening) and fine lines are the weak ones.",
+    "Small lesions (nodule, mass, pleural thickening) and fine lines are the weak ones.",
     "Labels on which it is measured were mined from reports: a part of its errors are theirs.",
     "Calibrated at the prevalence of a collection rich in findings; where findings are rarer, "
-    "probabilities are too high.",
+    "probabilities are too high. What alerts are worth is computed at a stated prevalence instead.",
 )
 
 
 def evidence_of(metrics: Mapping[str, Any]) -> Evidence:
     """What the classifier's card says, with these figures."""
-    return Evidence(PURPOSE, TRAINING_DATA, LICENCE, metrics, LIMITS)
+    groups = metrics.get("mean AUC of 13 on test, by group", {})
+    worse = [f"Worse than the rest by more than chance allows: {n}." for n in worse_groups(groups)]
+    return Evidence(PURPOSE, TRAINING_DATA, LICENCE, metrics, (*LIMITS, *worse))
 
 
-def published_truth(films: Sequence[Film]) -> np.ndarray:
-    """Labels as published; abnormal where there is any.
+@dataclass(frozen=True)
+class Readings:
+    """Films by name of their list, and what the exported graph said of them.
 
-    returns: [N, len(CLASSIFIER_LABELS)] float32 of 0 and 1
+    plain: val, test, normals (test films that radiologists read as normal)
+    softened: val, test, val normals and test normals, all passed through 224 px
     """
-    truth = np.zeros((len(films), len(CLASSIFIER_LABELS)), np.float32)
-    for row, film in enumerate(films):
-        for column, label in enumerate(CLASSIFIER_LABELS):
-            truth[row, column] = label in film.labels
-        truth[row, CLASSIFIER_LABELS.index(ABNORMAL)] = bool(film.labels)
-    return truth
+
+    films: Mapping[str, Sequence[Film]]
+    plain: Mapping[str, np.ndarray]
+    softened: Mapping[str, Scored]
 
 
 def films_of(data: Path, split: str, *, source: str = "films") -> list[Film]:
@@ -84,24 +111,35 @@ def logits_of(bundle: Bundle, films: Sequence[Film], *, backend: str = "openvino
     return np.stack(rows)
 
 
-def fit_calibration(logits: np.ndarray, films: Sequence[Film]) -> dict[str, Calibration]:
-    """Platt scaling per label, on val."""
-    truth = published_truth(films)
-    return {
-        label: fit_platt(logits[:, column], truth[:, column])
-        for column, label in enumerate(CLASSIFIER_LABELS)
-    }
+def softened_logits(bundle: Bundle, films: Sequence[Film]) -> np.ndarray:
+    """Run the exported graph on films that pass through NORMALS_PX first; returns [N, L]."""
+    spec, graph = bundle.spec, load_graph(bundle)
+    rows = []
+    for film in track(films, total=len(films), label="reading softened films"):
+        small = resize_area(load_pixels(film.path), width=NORMALS_PX, height=NORMALS_PX)
+        prepared = prepare(small, size=spec.input.size, number=spec.preprocessing)
+        rows.append(graph.run(to_input(prepared, spec.input))[0][0])
+    return np.stack(rows)
 
 
-def fit_all_points(
-    logits: np.ndarray, films: Sequence[Film], calibration: Mapping[str, Calibration]
-) -> Points:
-    """Operating points per label, on val."""
-    truth = published_truth(films)
-    return {
-        label: fit_points(logits[:, column], truth[:, column], calibration[label])
-        for column, label in enumerate(CLASSIFIER_LABELS)
+def read_all(bundle: Bundle, data: Path) -> Readings:
+    """Read every film that figures are made on, as it is and softened."""
+    films = measured_films(data)
+    lists = {
+        "val": films.get("val", []),
+        "test": films.get("test", []),
+        "val normals": films_of(data, "val", source="normals"),
+        "test normals": films.get("normals", []),
     }
+    return Readings(
+        films=films,
+        plain={name: logits_of(bundle, part) for name, part in films.items()},
+        softened={
+            name: Scored(part, softened_logits(bundle, part))
+            for name, part in lists.items()
+            if part
+        },
+    )
 
 
 def _mean_13(truth: np.ndarray, score: np.ndarray) -> float:
@@ -125,34 +163,6 @@ def _areas(logits: np.ndarray, films: Sequence[Film]) -> dict[str, Any]:
     return areas
 
 
-def _age_band(age: float | None) -> str:
-    if age is None:
-        return "age unknown"
-    return "under 40 years" if age < 40 else "40 to 59 years" if age < 60 else "60 years or more"
-
-
-def _groups(logits: np.ndarray, films: Sequence[Film]) -> dict[str, Any]:
-    """Mean area of the 13 by view, sex, age band and official list."""
-    truth = published_truth(films)
-    names = [
-        (f"view {f.view}", f"sex {f.sex}", _age_band(f.age), f"official list {f.official}")
-        for f in films
-    ]
-    figures = {}
-    for name in sorted({name for row in names for name in row}):
-        rows = np.array([name in row for row in names])
-        if rows.sum() < 100:
-            continue  # too few for 13 areas
-        patients = [film.patient for film, inside in zip(films, rows, strict=True) if inside]
-        figures[name] = {
-            "films": int(rows.sum()),
-            "AUC": bootstrap(
-                _mean_13, truth[rows], logits[rows], groups=patients, rounds=ROUNDS
-            ).rounded(),
-        }
-    return figures
-
-
 def _probabilities(logits: np.ndarray, calibration: Mapping[str, Calibration]) -> np.ndarray:
     return np.array(
         [
@@ -165,41 +175,33 @@ def _probabilities(logits: np.ndarray, calibration: Mapping[str, Calibration]) -
     )
 
 
-def _rsna(logits: np.ndarray, films: Sequence[Film]) -> dict[str, Any]:
-    """Films that radiologists read as opacity against those that they read as normal."""
-    rows = np.array([film.reading in ("opacity", "normal") for film in films])
-    if not rows.any():
-        return {}
-    truth = np.array([film.reading == "opacity" for film in films])[rows]
-    score = logits[rows, CLASSIFIER_LABELS.index(ABNORMAL)]
-    return {"films": int(rows.sum()), "AUC": bootstrap(roc_auc, truth, score).rounded()}
-
-
 def measure(
-    logits: Mapping[str, np.ndarray],
-    films: Mapping[str, Sequence[Film]],
+    readings: Readings,
     *,
     calibration: Mapping[str, Calibration],
     points: Points,
+    adjudicated: Mapping[str, Mapping[str, bool]],
 ) -> dict[str, Any]:
-    """All figures for metrics.json.
+    """All figures of metrics.json but those of the maps.
 
-    logits, films: by split: val, test, and normals (test films that radiologists read as normal)
+    adjudicated: film → finding → what several radiologists said
     """
+    films, logits = readings.films, readings.plain
     test = films["test"]
-    figures: dict[str, Any] = {
+    plain = {name: Scored(films[name], logits[name]) for name in ("val", "test")}
+    softened = dict(readings.softened)
+    if "val normals" not in softened:
+        softened.pop("test normals", None)
+    given = _probabilities(logits["test"], calibration)
+    return {
         "films": {name: len(part) for name, part in films.items()},
         "AUC on test": _areas(logits["test"], test),
         "AUC on val": _areas(logits["val"], films["val"]),
-        "mean AUC of 13 on test, by group": _groups(logits["test"], test),
-        "abnormal, RSNA's opacity against normal on test": _rsna(logits["test"], test),
+        "mean AUC of 13 on test, by group": by_group(logits["test"], published_truth(test), test),
+        "AUC by labels of several radiologists": by_radiologists(given, test, adjudicated),
+        "abnormal": measure_abnormal(plain, softened, calibration=calibration, points=points),
         **_by_threshold(logits["test"], test, calibration, points),
     }
-    if "normals" in films:
-        figures["films that radiologists read as normal"] = _false_alarms(
-            _probabilities(logits["normals"], calibration), points
-        )
-    return figures
 
 
 def _by_threshold(
@@ -220,26 +222,64 @@ def _by_threshold(
     return {"calibration error on test": errors, "operating points on test": counts}
 
 
-def _false_alarms(probability: np.ndarray, points: Points) -> dict[str, float]:
-    alerts = np.array([points[name]["alert"].threshold for name in NAMES])
-    above = (probability[:, : len(NAMES)] >= alerts).sum(1)
-    return {
-        "alerts per film": round(float(above.mean()), 3),
-        "share of films with an alert": round(float((above > 0).mean()), 3),
-    }
-
-
 def _counts(point: OperatingPoint) -> dict[str, float | None]:
     return {"sensitivity": point.sensitivity, "specificity": point.specificity}
+
+
+def detector_beside(weights: Path) -> Bundle | None:
+    """The newest detector, whose boxes stand beside the maps; None where there is none."""
+    try:
+        return load_bundle(weights, "detector", newest_version("detector", weights=weights))
+    except (FileNotFoundError, ReleaseError):
+        return None
 
 
 def evaluate(version: str, *, data: Path, weights: Path = WEIGHTS) -> dict[str, Any]:
     """Measure an exported version again, with the calibration and points that it carries."""
     bundle = load_bundle(weights, "classifier", version)
-    films = measured_films(data)
-    logits = {split: logits_of(bundle, part) for split, part in films.items()}
     points = {label: dict(named) for label, named in bundle.spec.operating_points.items()}
-    return measure(logits, films, calibration=bundle.spec.calibration, points=points)
+    return {
+        **measure(
+            read_all(bundle, data),
+            calibration=bundle.spec.calibration,
+            points=points,
+            adjudicated=read_adjudicated(data),
+        ),
+        "attention on boxes of test": measure_attention(
+            bundle, detector_beside(weights), data=data
+        ),
+    }
+
+
+def fit_and_measure(
+    bundle: Bundle, contract: Contract, *, data: Path, weights: Path = WEIGHTS
+) -> tuple[Contract, dict[str, Any]]:
+    """Fit calibration and operating points of an exported graph, and measure it with them.
+
+    contract: how the graph is fed; returned with labels, calibration, points and prevalence
+    """
+    readings = read_all(bundle, data)
+    train = films_of(data, "train")
+    sample = fitting_sample(readings.plain["val"], readings.films["val"], train)
+    calibration = fit_calibration(sample)
+    points = fit_all_points(sample, calibration)
+    fitted = replace(
+        contract,
+        labels=CLASSIFIER_LABELS,
+        calibration=calibration,
+        operating_points=points,
+        prevalence=stated_prevalence(),
+        settings={**contract.settings, **describe(sample, calibration, points)},
+    )
+    metrics = measure(
+        readings, calibration=calibration, points=points, adjudicated=read_adjudicated(data)
+    )
+    metrics["fitted on films"] = fitted.settings["fitted_on"]
+    served = replace(bundle, spec=replace(bundle.spec, labels=CLASSIFIER_LABELS))
+    metrics["attention on boxes of test"] = measure_attention(
+        served, detector_beside(weights), data=data
+    )
+    return fitted, metrics
 
 
 def measured_films(data: Path) -> dict[str, list[Film]]:
@@ -253,15 +293,10 @@ def measured_films(data: Path) -> dict[str, list[Film]]:
 
 
 def recalibrate(version: str, new: str, *, data: Path, weights: Path = WEIGHTS) -> Path:
-    """Copy a version with calibration and operating points fitted again on val.
+    """Copy a version with calibration and operating points fitted again.
 
     returns: the new version's folder
     """
     bundle = load_bundle(weights, "classifier", version)
-    films = measured_films(data)
-    logits = {split: logits_of(bundle, part) for split, part in films.items()}
-    calibration = fit_calibration(logits["val"], films["val"])
-    points = fit_all_points(logits["val"], films["val"], calibration)
-    metrics = measure(logits, films, calibration=calibration, points=points)
-    contract = replace(contract_of(bundle), calibration=calibration, operating_points=points)
+    contract, metrics = fit_and_measure(bundle, contract_of(bundle), data=data, weights=weights)
     return rewrite(bundle, new, contract, evidence_of(metrics))

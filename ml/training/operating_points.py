@@ -50,6 +50,29 @@ def measure_point(threshold: float, probability: np.ndarray, truth: np.ndarray) 
     )
 
 
+def points_on(probability: np.ndarray, truth: np.ndarray, *, count: int) -> list[list[float]]:
+    """What thresholds do on films, from one below all films to one above.
+
+    probability: [N]; truth: [N] 0/1
+    returns: at most `count` rows of threshold, sensitivity, specificity, by rising threshold; none
+    where one class has no film
+    """
+    positive = np.asarray(truth, dtype=bool)
+    if positive.all() or not positive.any():
+        return []
+    # half of the thresholds lie among the films with the finding, which are few
+    marks = np.linspace(0, 1, count // 2)
+    chosen = np.concatenate(
+        [np.quantile(probability[positive], marks), np.quantile(probability[~positive], marks)]
+    )
+    rows = []
+    for threshold in sorted({round(float(value), 5) for value in chosen}):
+        above = probability >= threshold
+        seen, passed = above[positive].mean(), (~above[~positive]).mean()
+        rows.append([threshold, round(float(seen), 4), round(float(passed), 4)])
+    return rows
+
+
 def _crossing(low: tuple[float, float], high: tuple[float, float]) -> float:
     """Where the densities of two normal distributions (mean, spread) meet between their means."""
     (mean0, spread0), (mean1, spread1) = low, high

@@ -91,11 +91,23 @@ def _ablate(arguments: argparse.Namespace) -> None:
         print(name, json.dumps(ablation.run(name, data=arguments.data)), flush=True)
 
 
-def export_network(name: str, version: str, *, data: Path, weights: Path = WEIGHTS) -> Bundle:
-    """Fit operating points, measure and export what the last training of a network left."""
+def export_network(
+    name: str,
+    version: str,
+    *,
+    data: Path,
+    weights: Path = WEIGHTS,
+    checkpoint: Path | None = None,
+) -> Bundle:
+    """Fit operating points, measure and export what the last training of a network left.
+
+    checkpoint: of the classifier alone, another one than its first run's best
+    """
     if name == "classifier":
         classifier: Any = importlib.import_module("ml.training.classifier_export")
-        bundle: Bundle = classifier.export(version, data=data, weights=weights)
+        bundle: Bundle = classifier.export(
+            version, data=data, weights=weights, checkpoint=checkpoint
+        )
         return bundle
     module: Any = importlib.import_module(NETWORKS[name].export)
     exported: Bundle = module.export(load_config(name), version, root=data, weights=weights)
@@ -132,7 +144,10 @@ def export(arguments: argparse.Namespace) -> None:
             update_page(load_release(arguments.version))
         return
     for name in GROUPS.get(arguments.network, (arguments.network,)):
-        print(export_network(name, arguments.version, data=arguments.data).folder)
+        exported = export_network(
+            name, arguments.version, data=arguments.data, checkpoint=arguments.checkpoint
+        )
+        print(exported.folder)
 
 
 def calibrate(arguments: argparse.Namespace) -> None:
