@@ -12,9 +12,12 @@ from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import IO, Any
 
+import numpy as np
+
 from ml.bundle import ReleaseError, current_release
 from ml.imaging.decode import PICTURE_PX, decode
 from ml.imaging.radiograph import Limits
+from ml.imaging.render import encode_png
 from ml.read import Reader, load_reader
 from ml.refusal import Refusal
 from ml.runtime import BACKENDS
@@ -39,6 +42,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_predict(commands)
     _add_train(commands)
     _add_measuring(commands)
+    _add_speed(commands)
     return parser
 
 
@@ -125,6 +129,41 @@ def _add_measuring(commands: Any) -> None:
                 help="of the classifier (default: var/checkpoints/classifier/best.pt)",
             )
         command.set_defaults(run=_run_training_command)
+
+
+def _add_speed(commands: Any) -> None:
+    speed = commands.add_parser(
+        "speed",
+        help="time the release on this machine, stage by stage",
+        description="Read one decoded film of 1024 x 1024 pixels again and again on one thread, "
+        "and print the median of every stage, memory, and the size of the release on disk.",
+    )
+    speed.add_argument("file", nargs="?", metavar="FILE", help="default: a drawn film")
+    speed.add_argument("--rounds", type=int, default=30, help="readings (default: 30)")
+    speed.add_argument("--release", metavar="NAME", help="default: the newest")
+    speed.set_defaults(run=time_release)
+
+
+def time_release(arguments: argparse.Namespace) -> int:
+    """Print how long the release takes; returns the exit status."""
+    from ml.imaging.synthetic import GeneratorError, sample_film
+    from ml.speed import lines_of, measure_speed
+
+    try:
+        if arguments.file is None:
+            picture = np.rint(sample_film(1) * 255).astype(np.uint8)
+            film = decode(encode_png(picture))
+        else:
+            film = decode(load_bytes(Path(arguments.file)))
+        reader = load_reader(arguments.release, threads=1)
+    except ReleaseError as error:
+        print(f"the release can't be loaded: {error}", file=sys.stderr)
+        return NO_RELEASE
+    except (GeneratorError, OSError, Refusal) as error:
+        print(f"no film to read: {error}", file=sys.stderr)
+        return USAGE
+    print("\n".join(lines_of(measure_speed(reader, film, rounds=max(2, arguments.rounds)))))
+    return 0
 
 
 def _run_training_command(arguments: argparse.Namespace) -> int:

@@ -108,6 +108,20 @@ def test_maps_are_written_beside_each_other_for_equal_stems(film, tmp_path):
         assert picture.mode == "L"
 
 
+def test_the_release_is_timed_stage_by_stage(film, capsys):
+    assert main(["speed", str(film), "--rounds", "2"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    stages = [line.split()[0] for line in lines[:-2]]
+    assert stages == ["gate", "classify", "detect", "anatomy", "anomaly", "attention", "total"]
+    assert lines[-3].endswith("100.0 %")
+    assert "MB" in lines[-1]
+
+
+def test_without_a_film_nothing_is_timed(tmp_path, capsys):
+    assert main(["speed", str(tmp_path / "none.png")]) == 2
+    assert "no film to read" in capsys.readouterr().err
+
+
 def test_stems_never_meet():
     files = ["a/x.png", "b/x.dcm", "x-2.png", "c/x.png", "y"]
     assert unique_stems(files) == ["x", "x-2", "x-2-2", "x-3", "y"]
@@ -140,7 +154,9 @@ def test_a_place_that_can_not_be_written_ends_with_2(film, tmp_path, capsys):
     assert "can't write" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", ["predict", "train", "evaluate", "export", "calibrate"])
+@pytest.mark.parametrize(
+    "command", ["predict", "train", "evaluate", "export", "calibrate", "speed"]
+)
 def test_every_command_explains_itself(command, capsys):
     with pytest.raises(SystemExit) as ended:
         main([command, "--help"])
