@@ -1,4 +1,7 @@
-"""`make bench`: films from upload to stored result, then pages at a hospital's size."""
+"""`make bench`: films from upload to stored result, then pages at a hospital's size.
+
+python -m benchmarks [films | pages] [--store]
+"""
 
 import sys
 
@@ -6,5 +9,9 @@ from benchmarks import films, pages
 
 if __name__ == "__main__":
     parts = {"films": films.main, "pages": pages.main}
-    wanted = sys.argv[1:2] or list(parts)
-    sys.exit(max(parts[name](sys.argv[2:]) for name in wanted))
+    wanted, options = list(parts), sys.argv[1:]
+    if options and not options[0].startswith("-"):
+        if options[0] not in parts:
+            sys.exit(f"there is no bench {options[0]!r}; there are {', '.join(parts)}")
+        wanted, options = options[:1], options[1:]
+    sys.exit(max(parts[name](options) for name in wanted))

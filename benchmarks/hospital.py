@@ -1,4 +1,4 @@
-"""Fill an empty database with the patients, visits, films and analyses of a hospital.
+"""Fill an empty database with the patients, visits, films, analyses and record of a hospital.
 
 Everything is drawn from a seed; names follow how common they are, so that a search for a
 frequent one meets a third of the table. Rows are copied in by the tables' owner and pass
@@ -16,6 +16,7 @@ from typing import Any
 import psycopg
 from psycopg.types.json import Jsonb
 
+from ml.bundle import current_release
 from ml.vocabulary import NAMES
 from patients.folding import fold_area
 from patients.models import NOT_URGENT, Attendance, Patient, Visit
@@ -53,10 +54,11 @@ FILMS = (
     INSERT INTO diagnosis_analysis (id, film_id, release, status, reason, incident, attempt,
         released, worker, available_at, created_at, updated_at, started_at, finished_at, quality,
         abnormal, timings_ms, images)
-    SELECT gen_random_uuid(), id, 'bench', CASE WHEN refused THEN 'refused' ELSE 'succeeded' END,
+    SELECT gen_random_uuid(), id, %(release)s,
+        CASE WHEN refused THEN 'refused' ELSE 'succeeded' END,
         CASE WHEN refused THEN 'lateral' ELSE '' END, '', 1, 0, '', uploaded_at, uploaded_at,
         uploaded_at + interval '1 second', uploaded_at, uploaded_at + interval '1 second', '{}',
-        CASE WHEN refused THEN NULL ELSE 0.4 END, '{}', '{}'
+        CASE WHEN refused THEN NULL ELSE 0.4 END, '{}', %(images)s
     FROM (SELECT *, sha256 LIKE '00%%' AS refused FROM diagnosis_film) film
     """,
     """
@@ -65,7 +67,29 @@ FILMS = (
     FROM diagnosis_analysis a, unnest(%(codes)s::text[]) WITH ORDINALITY AS c (code, rank)
     WHERE a.status = 'succeeded' AND a.created_at >= %(recent)s
     """,
+    """
+    INSERT INTO diagnosis_lesion (analysis_id, label, score, x0, y0, x1, y1, shown)
+    SELECT id, 'Effusion', 0.6, 0.2, 0.5, 0.4, 0.8, true
+    FROM diagnosis_analysis WHERE status = 'succeeded' AND created_at >= %(recent)s
+    """,
+    # Who sent each film, and who looked at it.
+    """
+    INSERT INTO audit_entry (at, actor_id, action, target_type, target_id, patient_id, reason,
+        detail, via, address, request_id)
+    SELECT f.uploaded_at + n * interval '1 minute', %(by)s,
+        (ARRAY['film.upload', 'film.view', 'image.view'])[n], 'diagnosis.film', f.id::text,
+        f.patient_id, '', '{}', 'web', '10.0.0.9', ''
+    FROM (SELECT * FROM diagnosis_film ORDER BY uploaded_at) f, generate_series(1, 3) n
+    """,
+    """
+    INSERT INTO audit_entry (at, actor_id, action, target_type, target_id, patient_id, reason,
+        detail, via, request_id)
+    SELECT now(), NULL, 'sign_in.failed', '', '', NULL, 'password', '{}', 'web', ''
+    FROM generate_series(1, 20)
+    """,
 )
+# What a read film's analysis names; the files are not looked at by a page.
+PICTURES = ("film", "boxes", "attention", "unet", "reversed_ae", "anatomy")
 
 
 @dataclass
@@ -158,6 +182,8 @@ def fill(connection: psycopg.Connection[Any], hospital: Hospital) -> None:
         "by": hospital.users["nurse"],
         "codes": list(NAMES),
         "recent": visits[-len(visits) // 10].opened_at,
+        "release": current_release(None),
+        "images": Jsonb({name: f"pictures/{name}.png" for name in PICTURES}),
     }
     for statement in FILMS:
         connection.execute(statement, parameters)

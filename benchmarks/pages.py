@@ -1,6 +1,6 @@
 """Time and queries of the pages and of REST at 100,000 patients and 300,000 analyses.
 
-    python -m benchmarks.pages [--patients N] [--analyses N] [--rounds N] [--json FILE]
+    python -m benchmarks pages [--patients N] [--analyses N] [--rounds N] [--store]
 
 Works on a database of its own under var/bench-pages (or in XRAYDX_VAR), filled on first use.
 Each page is asked for in this process, through every middleware, as the application's role.
@@ -18,6 +18,8 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+from benchmarks import results
 
 ROOT = Path(__file__).resolve().parent.parent
 GOAL_MS = 100.0
@@ -77,11 +79,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.pages", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks pages", description=__doc__)
     parser.add_argument("--patients", type=int, default=100_000)
     parser.add_argument("--analyses", type=int, default=300_000)
     parser.add_argument("--rounds", type=int, default=40, help="requests per page")
-    parser.add_argument("--json", type=Path, help="also write the figures here")
+    parser.add_argument("--store", action="store_true", help="keep the figures in results/")
     return parser.parse_args(arguments)
 
 
@@ -110,7 +112,7 @@ def prepare(patients: int, analyses: int) -> None:
 
 def pages() -> list[Page]:
     """Return what is measured."""
-    return [*list_pages(), *search_pages(), *single_pages(), *program_pages()]
+    return [*list_pages(), *search_pages(), *single_pages(), *record_pages(), *program_pages()]
 
 
 def get(path: str) -> Callable[[Any], Any]:
@@ -201,17 +203,59 @@ def single_pages() -> list[Page]:
     from patients.models import Patient
 
     patient = Patient.objects.filter(in_er=True).order_by("arrived_at").first()
-    film = Film.objects.filter(patient=patient).first()
+    film = Film.objects.filter(patient=patient, analyses__status="succeeded").first()
     assert patient is not None
     assert film is not None
+    view = get(f"/films/{film.pk}/")
     return [
         Page("patient", "nurse", get(f"/patients/{patient.pk}/")),
         Page("patient", "radiologist", get(f"/patients/{patient.pk}/")),
         Page("changes of a patient", "nurse", get(f"/patients/{patient.pk}/history/")),
         Page("registration form", "nurse", get("/patients/register/")),
         Page("visit", "nurse", get(f"/visits/{patient.last_visit_id}/")),
-        Page("audit record", "administrator", get("/audit/")),
+        Page("reading view", "physician", view),
+        Page("reading view", "radiologist", view),
     ]
+
+
+def record_pages() -> list[Page]:
+    """Return the audit record: whole, further down, and narrowed to much, little and nothing."""
+    from audit.models import Entry
+    from diagnosis.models import Film
+
+    middle = Entry.objects.order_by("-id")[400_000:400_001].first()
+    film = Film.objects.order_by("uploaded_at").first()
+    deep = f"/audit/?before={middle.pk}" if middle else "/audit/"
+    filters = {
+        "one account": {"actor": "bench-nurse"},
+        "one patient": {"patient": str(film.patient_id) if film else ""},
+        "a frequent deed": {"action": "film.view"},
+        "a rare one": {"action": "sign_in.failed"},
+        "what nobody did": {"action": "patient.erase"},
+    }
+    narrowed = [
+        Page(f"audit record, {what}", "administrator", filtered(fields))
+        for what, fields in filters.items()
+    ]
+    return [
+        Page("audit record", "administrator", get("/audit/")),
+        Page("audit record, far down", "administrator", get(deep)),
+        *narrowed,
+    ]
+
+
+def filtered(fields: dict[str, str]) -> Callable[[Any], Any]:
+    """Return a request of the record under a filter, which the session keeps."""
+
+    def ask(client: Any) -> Any:
+        if getattr(client, "filtered_by", None) != fields:
+            answer = client.post("/audit/filter/", fields)
+            if answer.status_code != 302:
+                raise SystemExit(f"the filter {sorted(fields)} was not taken")
+            client.filtered_by = fields
+        return client.get("/audit/")
+
+    return ask
 
 
 def program_pages() -> list[Page]:
@@ -308,9 +352,18 @@ def report(figures: list[Figure], options: argparse.Namespace) -> None:
             f"{figure.page:44} {figure.who:14} {figure.queries:7} {figure.cpu_ms:7.1f} "
             f"{figure.median_ms:10.1f} {figure.p95_ms:8.1f}{mark}"
         )
-    if options.json:
-        rows = [asdict(figure) for figure in figures]
-        options.json.write_text(json.dumps({"goal_p95_ms": GOAL_MS, "pages": rows}, indent=1))
+    if options.store:
+        rows = [
+            {
+                name: round(value, 1) if isinstance(value, float) else value
+                for name, value in asdict(figure).items()
+            }
+            for figure in figures
+        ]
+        sizes = {"patients": options.patients, "analyses": options.analyses}
+        print(
+            f"stored in {results.store('pages', {**sizes, 'goal_p95_ms': GOAL_MS, 'pages': rows})}"
+        )
 
 
 if __name__ == "__main__":

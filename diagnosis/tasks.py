@@ -107,6 +107,9 @@ class Worker:
         for thread in self._threads:
             thread.start()
 
+        # Celery closes the file numbers of this thread's connections a moment later, though the
+        # connections would close them too: the second time it would be another thread's number.
+        connection.close()
     def wake(self) -> None:
         """Look into the table now."""
         self._bell.set()
@@ -174,7 +177,8 @@ class Worker:
     def _watch(self) -> None:
         while not self._stopping.wait(min(0.5, self._hard_limit_s / 4)):
             job = self._job
-            if not self._threads[0].is_alive() and not self._stopping.is_set():
+            alive = all(thread.is_alive() for thread in self._threads)
+            if not alive and not self._stopping.is_set():
                 os._exit(EXIT_THREAD_DIED)
             if job is not None and time.monotonic() - job.since > self._hard_limit_s:
                 self._end_process(job.claim)

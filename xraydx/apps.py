@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.conf import settings
 
 
 class XraydxConfig(AppConfig):
@@ -6,4 +7,7 @@ class XraydxConfig(AppConfig):
 
     def ready(self) -> None:
         # The checks register themselves; Celery's application becomes that of diagnosis.tasks.
-        from xraydx import celery, checks  # noqa: F401
+        from xraydx import celery, checks, logs  # noqa: F401
+
+        if not settings.TESTING:
+            logs.take_what_libraries_print()

@@ -6,9 +6,12 @@ under names that are listed here. Everything else that a record carries is left 
 
 import json
 import logging
+import threading
 import traceback
 from datetime import UTC, datetime
 from typing import Any
+
+log = logging.getLogger("xraydx.threads")
 
 # Ids, codes and measures only.
 FIELDS = (
@@ -28,6 +31,19 @@ def describe_traceback(info: Any) -> list[str]:
         f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(trace)
     ]
     return [*lines, kind.__name__ if kind else ""]
+
+
+def take_what_libraries_print() -> None:
+    """Turn warnings, and errors that end a thread, into log records like all others."""
+    logging.captureWarnings(True)
+    threading.excepthook = _log_thread_error
+
+
+def _log_thread_error(ended: threading.ExceptHookArgs) -> None:
+    if ended.exc_type is SystemExit or ended.exc_value is None:
+        return
+    info = (ended.exc_type, ended.exc_value, ended.exc_traceback)
+    log.critical("a thread ended by an error", exc_info=info)
 
 
 class JsonFormatter(logging.Formatter):

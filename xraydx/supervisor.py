@@ -82,8 +82,8 @@ class Supervisor:
         command = [sys.executable, "manage.py", "release_worker", f"{child.name}@xraydx"]
         with contextlib.suppress(subprocess.TimeoutExpired), child.log_file.open("ab") as output:
             subprocess.run(
-                command, env=self.environment, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=output,
-                stderr=output, timeout=10, check=False,
+                command, env=self.environment, cwd=ROOT, stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL, stderr=output, timeout=10, check=False,
             )  # fmt: skip
 
     # --- the run ---------------------------------------------------------------------------

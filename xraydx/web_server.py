@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from django.conf import settings
+
 _host, _port = os.environ.get("HOST", "127.0.0.1"), os.environ.get("PORT", "8000")
 bind = f"[{_host}]:{_port}" if ":" in _host else f"{_host}:{_port}"
 certfile = os.environ.get("XRAYDX_TLS_CERT") or None
@@ -18,8 +20,18 @@ preload_app = True
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
 # Our middleware writes the access log, without query strings.
 accesslog = None
-errorlog = "-"
-loglevel = "warning"
+_form = "Text" if settings.LOG_FORMAT == "text" else "Json"
+# Gunicorn's own words are log lines like all others.
+_own = {"level": "WARNING", "handlers": ["stderr"], "propagate": False}
+logconfig_dict = {
+    "root": {"level": "WARNING", "handlers": ["stderr"]},
+    "loggers": {
+        "gunicorn.error": {**_own, "qualname": "gunicorn.error"},
+        "gunicorn.access": {**_own, "qualname": "gunicorn.access"},
+    },
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "ours"}},
+    "formatters": {"ours": {"()": f"xraydx.logs.{_form}Formatter"}},
+}
 control_socket_disable = True
 # Forwarded headers are judged by our middleware alone (TRUSTED_PROXIES).
 forwarded_allow_ips = ""

@@ -1,0 +1,52 @@
+"""Stored figures, each with the machine and the day that it was measured on."""
+
+import json
+import os
+import platform
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+FOLDER = Path(__file__).resolve().parent / "results"
+
+
+def store(name: str, figures: dict[str, Any]) -> Path:
+    """Write the figures of one bench as results/<name>.json."""
+    FOLDER.mkdir(exist_ok=True)
+    file = FOLDER / f"{name}.json"
+    said = {"measured_on": datetime.now(UTC).date().isoformat(), "machine": machine(), **figures}
+    file.write_text(json.dumps(said, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    return file
+
+
+def load(name: str) -> dict[str, Any]:
+    """Read what was stored last."""
+    said: dict[str, Any] = json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
+    return said
+
+
+def machine() -> dict[str, Any]:
+    """What this machine is, as far as it bears on time."""
+    return {
+        "processor": _processor(),
+        "cores": os.cpu_count() or 1,
+        "memory_gib": round(psutil.virtual_memory().total / 2**30),
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return named[0] if named else platform.processor()
+
+
+def percentile(values: list[float], share: float) -> float:
+    """The value that a share of the others does not exceed."""
+    return sorted(values)[min(len(values) - 1, round(share * (len(values) - 1)))]
