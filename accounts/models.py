@@ -10,6 +10,7 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.crypto import get_random_string, salted_hmac
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from accounts.permissions import ROLE_CAPABILITIES, may
 from accounts.roles import Role
@@ -142,8 +143,8 @@ class SignInCounter(models.Model):
 
 
 class Scope(models.TextChoices):
-    READ = "read", _("Read")
-    WRITE = "write", _("Write")
+    READ = "read", pgettext_lazy("scope", "Read")
+    WRITE = "write", pgettext_lazy("scope", "Write")
 
 
 class ApiToken(models.Model):

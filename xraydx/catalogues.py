@@ -186,10 +186,18 @@ def renew(language: str) -> Catalog:
     """Return a catalogue of exactly the wanted texts, with the translations that are there."""
     old = read_catalogue(language)
     new = Catalog(
-        locale=language, project="xraydx", version="1", charset="utf-8", fuzzy=False,
-        creation_date=NO_TIME, revision_date=NO_TIME, last_translator="", language_team="",
-        msgid_bugs_address="", header_comment="# Kept by `make messages`; translate here.",
-    )  # fmt: skip
+        locale=language,
+        project="xraydx",
+        version="1",
+        charset="utf-8",
+        fuzzy=False,
+        creation_date=NO_TIME,
+        revision_date=NO_TIME,
+        last_translator="-",
+        language_team=language,
+        msgid_bugs_address="-",
+        header_comment="# Kept by `make messages`. Translations are written here.",
+    )
     for text, places in wanted_texts(language).items():
         key = (text.singular, text.plural) if text.plural else text.singular
         message = old.get(text.singular, text.context or None)
@@ -218,7 +226,7 @@ def faults_of(catalogue: Catalog, wanted: dict[Text, list[str]]) -> list[str]:
             faults.append(f"not in the source any more: {text}")
         if message.fuzzy:
             faults.append(f"fuzzy: {text}")
-        for string in map(str, given):
+        for string in (str(one or "") for one in given):
             if not string.strip():
                 faults.append(f"not translated: {text}")
             elif _places(string) != _places(str(ids[1] or ids[0])):

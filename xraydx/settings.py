@@ -11,7 +11,6 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
-from django.utils.translation import gettext_lazy as _
 from kombu.common import Broadcast
 
 from xraydx import embedded
@@ -357,7 +356,7 @@ SPECTACULAR_SETTINGS = {
 # Language and time
 LANGUAGE_CODE = "en"
 # One more stands here once its translation is complete: half a language is worse than none.
-LANGUAGES = [("en", _("English"))]
+LANGUAGES = [("en", "English")]
 LOCALE_PATHS = [BASE_DIR / "locale"]
 FORMAT_MODULE_PATH = ["xraydx.formats"]
 LANGUAGE_COOKIE_NAME = f"xraydx_language_{COOKIE_SUFFIX}"
