@@ -1,4 +1,7 @@
-"""Finds lesions: one pass of the detector, then the candidates that stand out from one another."""
+"""Finds lesions: one pass of the detector, then the candidates that stand out from one another.
+
+What classifier and outline saw orders and gates the candidates (ml.localise).
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from ml.bundle import Spec
+from ml.localise import FADE, Rules, Sight, gate_level, order_candidates, read_rules
 from ml.runtime import Graph, to_input
 
 MIN_SCORE = 0.01
 MAX_CANDIDATES = 100
 PER_LABEL = 12  # leaves room for all 8 labels within MAX_CANDIDATES
+VOTE = 0.4  # overlap from which candidates take part in the place of the one that is kept
 OVERLAP = 0.3  # candidates of one label that share more than this are one lesion
 
 
@@ -83,11 +88,82 @@ def select_candidates(
     return found[:MAX_CANDIDATES]
 
 
-def find_lesions(spec: Spec, graph: Graph, prepared: np.ndarray) -> list[Lesion]:
+@dataclass(frozen=True)
+class Group:
+    """One label's candidates that stand out from one another.
+
+    boxes: [M, 4] fractions, M at least 1; behind: [M] worth beside the first's, 0 and less
+    best: the detector's highest score of the label; probability: of the label on this film
+    """
+
+    label: str
+    boxes: np.ndarray
+    behind: np.ndarray
+    best: float
+    probability: float
+
+    def scores(self, gate: float) -> np.ndarray:
+        """Scores [M] in 0..1, best first; the first is never under the floor."""
+        level = gate_level(self.best, self.probability, gate)
+        scores = np.clip(level * np.exp(FADE * self.behind), 0, 1)
+        scores[0] = max(scores[0], MIN_SCORE)
+        return np.asarray(scores)
+
+
+def settle(box: np.ndarray, boxes: np.ndarray, behind: np.ndarray) -> np.ndarray:
+    """Let the candidates around a kept one vote on its place; boxes: [N, 4]; returns [4]."""
+    near = overlap_with(box, boxes) > VOTE
+    return np.asarray(np.average(boxes[near], axis=0, weights=np.exp(FADE * behind[near])))
+
+
+def group_candidates(
+    boxes: np.ndarray, scores: np.ndarray, *, sight: Sight, rules: Mapping[str, Rules]
+) -> list[Group]:
+    """Order every label's candidates and keep those that stand out.
+
+    boxes: [N, 4]; scores: [N, L], the first len(rules) columns in the order of rules, the last of
+    them all opacity
+    """
+    groups = []
+    for column, (label, rule) in enumerate(rules.items()):
+        ordered, behind = order_candidates(
+            boxes, scores, column, label=label, sight=sight, rules=rule
+        )
+        kept = suppress(ordered, behind)
+        places = np.stack([settle(ordered[i], ordered, behind) for i in kept])
+        best = float(scores[:, column].max())
+        groups.append(Group(label, places, behind[kept], best, sight.probabilities[label]))
+    return groups
+
+
+def gate_candidates(
+    groups: Sequence[Group], gate: float, *, thresholds: Mapping[str, float]
+) -> list[Lesion]:
+    """Turn groups into candidates, best first; every label keeps its first."""
+    found: list[Lesion] = []
+    for group in groups:
+        for box, score in zip(np.clip(group.boxes, 0, 1), group.scores(gate), strict=True):
+            if score >= MIN_SCORE:
+                x0, y0, x1, y1 = (float(v) for v in box)
+                shown = bool(score >= thresholds[group.label])
+                found.append(Lesion(group.label, float(score), (x0, y0, x1, y1), shown))
+    found.sort(key=lambda lesion: -lesion.score)
+    return found[:MAX_CANDIDATES]
+
+
+def find_lesions(
+    spec: Spec, graph: Graph, prepared: np.ndarray, sight: Sight | None = None
+) -> list[Lesion]:
     """Run the detector on a film.
 
     graph: film [1, 1, S, S] to boxes [1, N, 4] in fractions and scores [1, N, L]
-    prepared: [S, S] uint8
+    prepared: [S, S] uint8; sight: None leaves the detector's own scores as they are, as does a
+    detector that was exported without rules
     """
     boxes, scores = graph.run(to_input(prepared, spec.input))
-    return select_candidates(boxes[0], scores[0], spec.labels, thresholds=spec.thresholds())
+    thresholds = spec.thresholds()
+    if sight is None or "localise" not in spec.settings:
+        return select_candidates(boxes[0], scores[0], spec.labels, thresholds=thresholds)
+    rules = read_rules(spec.settings, spec.labels)
+    groups = group_candidates(boxes[0], scores[0], sight=sight, rules=rules)
+    return gate_candidates(groups, rules[spec.labels[0]].gate, thresholds=thresholds)

@@ -1,4 +1,4 @@
-"""Reads a film: gate → classify → detect → anatomy → anomaly → attention, → paediatric if asked.
+"""Reads a film: gate → classify → anatomy → detect → anomaly → attention, → paediatric if asked.
 
 A film becomes small once (Working); every network takes its own size from that. A film that the
 gate refuses is a Reading too, with its reason.
@@ -35,12 +35,13 @@ from ml.imaging.render import (
     encode_png,
     fit_size,
 )
+from ml.localise import Sight
 from ml.runtime import Graph, load_graph, to_input
 from ml.vocabulary import ABNORMAL, NAMES
 
 # what programs are told of the anatomy; its lines are for the page
 MEASURES = ("lung_fraction", "cardiothoracic_ratio")
-STAGES = ("gate", "classify", "detect", "anatomy", "anomaly", "attention")
+STAGES = ("gate", "classify", "anatomy", "detect", "anomaly", "attention")
 CHILD_STAGE = "paediatric"  # after STAGES, where the reader of children's films is asked for
 ANOMALY_NETWORKS = ("unet", "reversed_ae")
 HEAT_MAPS = ("attention", *ANOMALY_NETWORKS, "pneumonia")
@@ -168,10 +169,10 @@ class Reader:
         found: dict[str, Any] = {}
         with clock.stage("classify"):
             found |= self._classify(working, maps)
-        with clock.stage("detect"):
-            found["lesions"] = self._detect(working)
         with clock.stage("anatomy"):
             found["anatomy"] = self._measure(working, maps)
+        with clock.stage("detect"):
+            found["lesions"] = self._detect(working, maps, found["findings"])
         with clock.stage("anomaly"):
             found["anomaly"] = self._compare(working, maps)
         with clock.stage("attention"):
@@ -197,9 +198,16 @@ class Reader:
             "abnormal": all_of_it[ABNORMAL],
         }
 
-    def _detect(self, working: Working) -> list[Lesion]:
-        spec = self._spec("detector")
-        return find_lesions(spec, self._graphs["detector"], self._prepared(working, spec))
+    def _detect(
+        self, working: Working, maps: Mapping[str, np.ndarray], findings: Mapping[str, float]
+    ) -> list[Lesion]:
+        spec, labels = self._spec("detector"), self._spec("classifier").labels
+        sight = Sight(
+            places={name: maps["places"][labels.index(name)] for name in spec.labels},
+            probabilities=findings,
+            regions=maps["anatomy"],
+        )
+        return find_lesions(spec, self._graphs["detector"], self._prepared(working, spec), sight)
 
     def _measure(self, working: Working, maps: dict[str, np.ndarray]) -> dict[str, Any]:
         spec = self._spec("anatomy")

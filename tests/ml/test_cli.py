@@ -112,7 +112,7 @@ def test_the_release_is_timed_stage_by_stage(film, capsys):
     assert main(["speed", str(film), "--rounds", "2"]) == 0
     lines = capsys.readouterr().out.splitlines()
     stages = [line.split()[0] for line in lines[:-2]]
-    assert stages == ["gate", "classify", "detect", "anatomy", "anomaly", "attention", "total"]
+    assert stages == ["gate", "classify", "anatomy", "detect", "anomaly", "attention", "total"]
     assert lines[-3].endswith("100.0 %")
     assert "MB" in lines[-1]
 

@@ -79,7 +79,7 @@ def test_every_part_is_there_and_can_be_written_as_json(reader, film):
     said = json.loads(json.dumps(reader.read(film).to_json()))
     assert list(said["findings"]) == list(NAMES)
     assert all(0 < value < 1 for value in said["findings"].values())
-    assert {"gate", "classify", "detect", "anatomy", "anomaly", "attention", "total"} == set(
+    assert {"gate", "classify", "anatomy", "detect", "anomaly", "attention", "total"} == set(
         said["timings_ms"]
     )
     assert said["release"] == "tiny"
