@@ -21,7 +21,8 @@ class Anomaly:
     """One anomaly network's view of a film.
 
     score: share of normal films that look less unusual, in percent: 0..100, never quite 100
-    error: [S, S] float32 in 0..1, what could not be rebuilt, over the whole film
+    error: [S, S] float32 in 0..1 over the whole film, where it is brighter than rebuilt by
+        more than normal films are at that place; 1 is what one place in 200 of theirs passes
     """
 
     score: float

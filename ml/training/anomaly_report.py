@@ -54,12 +54,13 @@ CANDIDATES: dict[str, list[tuple[str, ...]]] = {
 
 TEST_ONLY = "guangzhou_numbers_not_in_train"
 ALL_PARTS = ("grid", "global", "code", "embeddings")
+BUFFERS = ("means", "spreads", "factors", "place_means", "place_spreads", "reference")
 NORMAL_FILMS = 900  # of each group, enough for the spread of a vector
 
 
 @torch.no_grad()
 def sum_up(network: torch.nn.Module, films: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Every part of the vector, [N, F] each, of prepared films [N, S, S] uint8, and some errors."""
+    """Every part of the vector, [N, F] each, of prepared films [N, S, S] uint8, and its excess."""
     graph = AnomalyGraph(network, ALL_PARTS).eval()
     parts: dict[str, list[np.ndarray]] = {}
     errors = []
@@ -68,7 +69,7 @@ def sum_up(network: torch.nn.Module, films: np.ndarray) -> tuple[dict[str, np.nd
         found, error = graph.elements(stack)
         for name, value in found.items():
             parts.setdefault(name, []).append(value.numpy())
-        errors.append(error[:, ::4, ::4].numpy().ravel())
+        errors.append(error.numpy())
     return {name: np.concatenate(values) for name, values in parts.items()}, np.concatenate(errors)
 
 
@@ -76,11 +77,12 @@ def fit_graph(
     network: torch.nn.Module,
     parts: Sequence[str],
     groups: Sequence[Mapping[str, np.ndarray]],
-    errors: np.ndarray,
+    excess: np.ndarray,
 ) -> AnomalyGraph:
-    """Fit the score on groups of normal films, as summed up."""
+    """Fit score and map on groups of normal films, as summed up."""
     graph = AnomalyGraph(network, parts)
-    graph.fit([join(group, parts) for group in groups], errors)
+    graph.fit([join(group, parts) for group in groups])
+    graph.fit_places(excess)
     round_weights(graph)
     return graph.eval()
 
@@ -136,13 +138,13 @@ def comparisons(
 class Summed:
     """The films of one split with their vectors.
 
-    found: part → [N, F]; sides: comparison → (rows, truths)
+    found: part → [N, F]; excess: [N, S, S]; sides: comparison → (rows, truths)
     """
 
     films: list[PlainFilm]
     pixels: np.ndarray
     found: dict[str, np.ndarray]
-    errors: np.ndarray
+    excess: np.ndarray
     sides: dict[str, tuple[np.ndarray, np.ndarray]]
 
 
@@ -159,30 +161,55 @@ def sum_up_split(
     pixels = load_small(
         films, size=config["size"], number=config["preprocessing"], note=f"plain-all-{split}"
     )
-    found, errors = sum_up(network, pixels)
+    found, excess = sum_up(network, pixels)
     readings = {film.name: film.reading for film in read_layout(root) if film.reading}
     trained = frozenset(f.patient for f in read_children(root) if f.split != "test")
     sides = comparisons(films, readings, trained=trained)
-    return Summed(films, pixels, found, errors, sides)
+    return Summed(films, pixels, found, excess, sides)
+
+
+def groups_of(train: Summed) -> dict[str, dict[str, np.ndarray]]:
+    """The vectors of normal adults and of normal children, apart; a group of few is left out."""
+    child = np.array([film.group == "children" for film in train.films])
+    return {
+        name: {part: value[side] for part, value in train.found.items()}
+        for name, side in (("adults", ~child), ("children", child))
+        if side.sum() > 50
+    }
+
+
+def areas_on(graph: AnomalyGraph, val: Summed) -> dict[str, float]:
+    """AUC of every comparison of `val`."""
+    distance = distances_of(graph, val.found)
+    return {
+        name: round(roc_auc(truth, distance[side]), 4)
+        for name, (side, truth) in val.sides.items()
+        if name != TEST_ONLY
+    }
+
+
+def compare_groups(graph: AnomalyGraph, train: Summed, val: Summed) -> dict[str, Any]:
+    """AUC on `val` where normal is learned from adults, from children, from both, or from each."""
+    apart = groups_of(train)
+    ways = {name: [group] for name, group in apart.items()}
+    ways["both as one"] = [train.found]
+    ways["the nearer of two"] = list(apart.values())
+    return {
+        name: areas_on(fit_graph(graph.network, graph.parts, groups, train.excess), val)
+        for name, groups in ways.items()
+    }
 
 
 def choose_parts(
     kind: str, network: torch.nn.Module, train: Summed, val: Summed
 ) -> tuple[AnomalyGraph, dict[str, Any]]:
     """Take the vector with the best mean AUC of the comparisons on `val`."""
-    child = np.array([f.group == "children" for f in train.films])
-    rows = [np.flatnonzero(side) for side in (~child, child) if side.sum() > 50]
-    groups = [{part: value[row] for part, value in train.found.items()} for row in rows]
+    groups = list(groups_of(train).values())
     best: tuple[float, AnomalyGraph] | None = None
     table: dict[str, Any] = {}
     for parts in CANDIDATES[kind]:
-        graph = fit_graph(network, parts, groups, train.errors)
-        distance = distances_of(graph, val.found)
-        areas = {
-            name: round(roc_auc(truth, distance[side]), 4)
-            for name, (side, truth) in val.sides.items()
-            if name != TEST_ONLY
-        }
+        graph = fit_graph(network, parts, groups, train.excess)
+        areas = areas_on(graph, val)
         mean = float(np.mean(list(areas.values())))
         table[" + ".join(parts)] = {**areas, "mean": round(mean, 4)}
         if best is None or mean > best[0]:
@@ -204,7 +231,7 @@ def measure(graph: AnomalyGraph, test: Summed) -> dict[str, Any]:
 
 @torch.no_grad()
 def measure_pointing(graph: AnomalyGraph, root: Path, test: Summed) -> dict[str, Any]:
-    """How often the highest point of the error map lies in a box of NIH's, beside chance.
+    """How often the highest point of the map lies in a box of NIH's, beside chance.
 
     chance: the share of the film's area that the boxes cover
     """
@@ -250,6 +277,7 @@ def report(
         "test": measure(graph, test),
         "pointing_at_nih_boxes": measure_pointing(graph, root, test),
         "val_choice": chosen,
+        "val_normal_group": compare_groups(graph, train, val),
         "parts": list(graph.parts),
         "reconstruction": "code"
         if isinstance(network, ReversedAutoencoder)
@@ -274,6 +302,9 @@ def tell(kind: str, metrics: Mapping[str, Any]) -> Evidence:
         "The score is a percentile of normal films, adults and children together; it says "
         "unusual, not ill.",
         "The elements of the vector were chosen on `val` (val_choice).",
+        "val_normal_group: one network, its score fitted on normal adults, on normal children, on "
+        "both as one group, or by the nearer of two groups, which is served.",
+        "The map shows what is brighter than expected; air where none belongs does not show.",
         HOURS,
     ]
     if metrics.get("soft_introspective_epochs") == 0:
@@ -319,7 +350,7 @@ def load_serving(checkpoint: Path) -> torch.nn.Module:
     """Give the network of an exported version, with its score."""
     saved = read_checkpoint(checkpoint)
     graph = AnomalyGraph(build(saved["config"]), saved["parts"])
-    for name in ("means", "spreads", "factors", "reference"):
+    for name in BUFFERS:
         graph.register_buffer(name, saved["state"][name])
     graph.load_state_dict(saved["state"])
     return graph.eval()

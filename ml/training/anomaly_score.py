@@ -3,6 +3,9 @@
 A film's errors are summed up in a short vector; normal training films give its mean and spread, for
 adults and for children apart; the score is the Mahalanobis distance to the nearer of the two, and
 normal validation films turn it into a percentile.
+
+The map shows where a film is brighter than its reconstruction, in standard deviations of what
+normal films show at the same place, so that ribs, borders and letters do not stand out by habit.
 """
 
 from __future__ import annotations
@@ -18,6 +21,9 @@ from ml.training.autoencoders import ReversedAutoencoder, divergence
 
 GRID = 6
 RIDGE = 0.02  # share of the mean variance that is added to every direction
+BLUR = 9  # px, side of the mean that smooths a map, taken BLURS times
+BLURS = 3
+FLOOR = 0.25  # share of the mean spread that is added to the spread of every place
 CLIP = 6.0  # standard deviations at which one element of the vector stops counting more
 
 
@@ -32,7 +38,9 @@ class AnomalyGraph(nn.Module):
     means: torch.Tensor  # [K, F]
     spreads: torch.Tensor  # [K, F]
     factors: torch.Tensor  # [K, F, F], whitens the standardised vector
-    reference: torch.Tensor  # [], error that is drawn as 1
+    place_means: torch.Tensor  # [S, S], brightness beyond the reconstruction, of normal films
+    place_spreads: torch.Tensor  # [S, S]
+    reference: torch.Tensor  # [], deviation that is drawn as 1
 
     def __init__(self, network: nn.Module, parts: Sequence[str]) -> None:
         super().__init__()
@@ -40,9 +48,10 @@ class AnomalyGraph(nn.Module):
         self.parts = tuple(parts)
 
     def elements(self, film: torch.Tensor) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
-        """Give every part that this kind of network has, [B, F] each, and the error [B, S, S].
+        """Give every part that this kind of network has, [B, F] each, and the excess [B, S, S].
 
-        film: [B, 1, S, S] in 0..1; the error is the smoothed absolute difference
+        film: [B, 1, S, S] in 0..1; the excess is how much brighter than its reconstruction a film
+        is, smoothed
         """
         found: dict[str, torch.Tensor] = {}
         if isinstance(self.network, ReversedAutoencoder):
@@ -59,13 +68,19 @@ class AnomalyGraph(nn.Module):
         found["grid"] = torch.cat([_fields(signed), (_fields(absolute) + 1e-4).log()], 1)
         moments = [absolute.mean((1, 2, 3)) + 1e-5, signed.pow(2).mean((1, 2, 3)) + 1e-6]
         found["global"] = torch.stack(moments, 1).log()
-        return found, functional.avg_pool2d(absolute, 5, stride=1, padding=2)[:, 0]
+        return found, _blur(signed.clamp(min=0))[:, 0]
 
-    def fit(self, vectors: Sequence[np.ndarray], errors: np.ndarray) -> None:
-        """Take the means and spreads of the groups of normal films.
+    def fit_places(self, excess: np.ndarray) -> None:
+        """Take the mean and spread of normal films' excess [N, S, S] at every place."""
+        mean, spread = excess.mean(0), excess.std(0)
+        spread = spread + FLOOR * spread.mean()
+        self.register_buffer("place_means", torch.tensor(mean, dtype=torch.float32))
+        self.register_buffer("place_spreads", torch.tensor(spread, dtype=torch.float32))
+        top = float(np.percentile((excess - mean) / spread, 99.5))
+        self.register_buffer("reference", torch.tensor(top))
 
-        vectors: one [N, F] per group; errors: values of error maps of normal films
-        """
+    def fit(self, vectors: Sequence[np.ndarray]) -> None:
+        """Take the means and spreads of the groups of normal films; one [N, F] per group."""
         means, spreads, factors = [], [], []
         for group in vectors:
             mean, spread = group.mean(0), group.std(0) + 1e-6
@@ -78,7 +93,6 @@ class AnomalyGraph(nn.Module):
             spreads.append(spread)
         for name, value in (("means", means), ("spreads", spreads), ("factors", factors)):
             self.register_buffer(name, torch.tensor(np.stack(value), dtype=torch.float32))
-        self.register_buffer("reference", torch.tensor(float(np.percentile(errors, 99.5))))
 
     def distance(self, vector: torch.Tensor) -> torch.Tensor:
         """Give the mean squared whitened deviation from the nearer group, [B], of [B, F]."""
@@ -90,13 +104,23 @@ class AnomalyGraph(nn.Module):
         return torch.stack(distances, 1).amin(1)
 
     def forward(self, film: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Give distance [B] and error map [B, S, S] in 0..1.
+        """Give distance [B] and map [B, S, S] in 0..1.
 
         film: [B, 1, S, S] in 0..1
         """
-        found, error = self.elements(film)
+        found, excess = self.elements(film)
         vector = torch.cat([found[part] for part in self.parts], 1)
-        return self.distance(vector), (error / self.reference).clamp(0, 1)
+        deviation = (excess - self.place_means) / self.place_spreads
+        return self.distance(vector), (deviation / self.reference).clamp(0, 1)
+
+
+def _blur(values: torch.Tensor) -> torch.Tensor:
+    """Smooth [B, 1, S, S] by repeated means, the border repeated outwards."""
+    edge = BLUR // 2
+    for _ in range(BLURS):
+        wide = functional.pad(values, (edge, edge, edge, edge), mode="replicate")
+        values = functional.avg_pool2d(wide, BLUR, stride=1)
+    return values
 
 
 def _compare(
