@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from ml.training.ablation_table import BASE, FOLDER
 from ml.training.classifier import CONFIG, Config, Training, read_config, steps_of
 from ml.training.classifier_fit import kept_logits
 from ml.training.classifier_network import infer
@@ -25,16 +26,8 @@ from ml.training.metrics import bootstrap, mean_auc
 from ml.training.targets import truth_of
 from ml.vocabulary import NAMES
 
-FOLDER = Path(__file__).parent / "ablation"
-BASE = "base"
 SAVE_EVERY = 1024  # films
 ROUNDS = 300
-
-
-def changes(folder: Path = FOLDER) -> list[str]:
-    """Names of all changes, in the order in which they are run; the base comes first."""
-    order = tomllib.loads((folder / "base.toml").read_text())["order"]
-    return [BASE, *order]
 
 
 def lay_over(config: Mapping[str, Any], change: Mapping[str, Any]) -> Config:
@@ -131,34 +124,3 @@ def _figures(name: str, films: Sequence[Film], logits: np.ndarray, *, val: int) 
 def _gain(truth: np.ndarray, both: np.ndarray) -> float:
     ours, theirs = both[:, : len(NAMES)], both[:, len(NAMES) :]
     return mean_auc(truth, ours) - mean_auc(truth, theirs)
-
-
-def table(folder: Path = FOLDER) -> list[str]:
-    """The lines of the table in docs/models.md; changes without figures are named below it."""
-    lines = [
-        "| change | mean AUC of 13 | more than the base | configuration |",
-        "|---|---|---|---|",
-    ]
-    missing = []
-    for name in changes(folder):
-        said = tomllib.loads((folder / f"{name}.toml").read_text())["what"]
-        stored = folder / f"{name}.json"
-        if not stored.exists():
-            missing.append(said)
-            continue
-        figures = json.loads(stored.read_text())
-        gain = figures.get("more than the base")
-        lines.append(
-            f"| {said} | {_interval(figures['mean AUC of 13'])} | "
-            f"{_interval(gain, signed=True) if gain else ''} | "
-            f"[{name}](../ml/training/ablation/{name}.toml) |"
-        )
-    if missing:
-        lines += ["", f"Configured and not run yet: {'; '.join(missing)}."]
-    return lines
-
-
-def _interval(value: Mapping[str, float], *, signed: bool = False) -> str:
-    form = "{:+.3f}" if signed else "{:.3f}"
-    middle, low, high = (form.format(value[key]) for key in ("value", "low", "high"))
-    return f"{middle} ({low} to {high})" if signed else f"{middle} ({low}–{high})"

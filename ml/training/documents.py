@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from ml.bundle import REQUIRED, Bundle, Release
+from ml.training.ablation_table import table
+from ml.training.classifier_page import classifier_lines
 from ml.training.papers import figures_of
-from ml.vocabulary import NAMES
 
 PAGE = Path("docs/models.md")
 BEGIN, END = "<!-- figures: written by `python -m ml export release` -->", "<!-- end of figures -->"
@@ -18,10 +19,6 @@ def metrics_of(bundle: Bundle) -> dict[str, Any]:
     """The stored figures of a bundle."""
     said: dict[str, Any] = json.loads((bundle.folder / "metrics.json").read_text())
     return said
-
-
-def _interval(value: dict[str, float]) -> str:
-    return f"{value['value']:.3f} ({value['low']:.3f}–{value['high']:.3f})"
 
 
 def _members_table(release: Release) -> list[str]:
@@ -37,29 +34,6 @@ def _members_table(release: Release) -> list[str]:
     return lines
 
 
-def _classifier_table(bundle: Bundle) -> list[str]:
-    metrics = metrics_of(bundle)
-    areas, errors = metrics["AUC on test"], metrics["calibration error on test"]
-    points = metrics["operating points on test"]
-    lines = [
-        "| finding | AUC on test | calibration error | sensitivity and specificity at the alert |",
-        "|---|---|---|---|",
-        f"| **mean of 13** | **{_interval(areas['mean of 13'])}** | | |",
-        f"| any finding | {_interval(areas['any finding'])} | {errors['abnormal']:.3f} | "
-        f"{_point(points['abnormal']['alert'])} |",
-    ]
-    lines += [
-        f"| {name} | {_interval(areas[name])} | {errors[name]:.3f} | "
-        f"{_point(points[name]['alert'])} |"
-        for name in NAMES
-    ]
-    return lines
-
-
-def _point(point: dict[str, float]) -> str:
-    return f"{point['sensitivity']:.2f} and {point['specificity']:.2f}"
-
-
 def _other_table(bundle: Bundle) -> list[str]:
     rows = [row for row in figures_of(metrics_of(bundle)) if "–" in row[1] and "(" in row[1]]
     return ["| figure | value |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows)]
@@ -69,10 +43,11 @@ def make_figures(release: Release) -> str:
     """The part of docs/models.md between the marks."""
     lines = [BEGIN, "", f"Release {release.name}, made on {release.created}.", ""]
     lines += _members_table(release)
-    lines += ["", "### classifier", "", *_classifier_table(release.bundles["classifier"])]
-    for member in REQUIRED:
-        if member != "classifier":
+    lines += ["", "### classifier", "", *classifier_lines(release.bundles["classifier"])]
+    for member in (*REQUIRED, "paediatric"):
+        if member != "classifier" and member in release.bundles:
             lines += ["", f"### {member}", "", *_other_table(release.bundles[member])]
+    lines += ["", "### what single changes of the training are worth", "", *table()]
     return "\n".join([*lines, "", END])
 
 

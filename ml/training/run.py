@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ml.bundle import OPTIONAL, REQUIRED, WEIGHTS, Bundle, load_release
+from ml.training.ablation_table import changes
 from ml.training.data import SHARED, LayoutError
 from ml.training.documents import PAGE, update_page
 from ml.training.loop import CHECKPOINTS, CONFIGS, load_config
@@ -83,7 +84,7 @@ def _ablate(arguments: argparse.Namespace) -> None:
     if arguments.network != "classifier":
         raise LayoutError("the ablation table is of the classifier alone")
     ablation: Any = importlib.import_module("ml.training.ablation")
-    known = ablation.changes()
+    known = changes()
     wanted = known if arguments.ablation == "all" else [arguments.ablation]
     if unknown := [name for name in wanted if name not in known]:
         raise LayoutError(f"no change named {unknown[0]}; there are {', '.join(known)}")
@@ -154,8 +155,18 @@ def calibrate(arguments: argparse.Namespace) -> None:
     """Fit calibration and operating points again as a new version; weights stay as they are."""
     for name in GROUPS.get(arguments.network, (arguments.network,)):
         if name == "classifier":
-            report: Any = importlib.import_module("ml.training.classifier_report")
-            home = report.recalibrate(newest_version(name), arguments.version, data=arguments.data)
-            print(home)
+            print(_calibrate_classifier(arguments))
             continue
         print(export_network(name, arguments.version, data=arguments.data).folder)
+
+
+def _calibrate_classifier(arguments: argparse.Namespace) -> Path:
+    """Fit to this project's films, or to a folder of a site's own labelled films."""
+    newest = newest_version("classifier")
+    if (arguments.data / "nih" / "films.csv").exists():
+        report: Any = importlib.import_module("ml.training.classifier_report")
+        home: Path = report.recalibrate(newest, arguments.version, data=arguments.data)
+        return home
+    site: Any = importlib.import_module("ml.training.classifier_site")
+    fitted: Path = site.calibrate_on_site(newest, arguments.version, data=arguments.data)
+    return fitted

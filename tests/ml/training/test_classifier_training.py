@@ -11,6 +11,7 @@ import torch
 
 from ml.imaging.phantom import draw_phantom
 from ml.training import ablation
+from ml.training.ablation_table import table
 from ml.training.batches import augment, mix, soften
 from ml.training.classifier import Config, Training, read_config, steps_of, train
 from ml.training.classifier_export import OUTPUTS, ClassifierGraph, load_serving
@@ -197,9 +198,9 @@ def test_a_change_is_measured_against_the_base_on_films_that_neither_learned(
     gain = figures["more than the base"]
     assert gain["low"] <= gain["value"] <= gain["high"]
     assert ablation.run("mixup", data=data, folder=folder) == figures
-    table = "\n".join(ablation.table(folder))
-    assert f"{figures['mean AUC of 13']['value']:.3f}" in table
-    assert "not run yet" not in table
+    lines = "\n".join(table(folder))
+    assert f"{figures['mean AUC of 13']['value']:.3f}" in lines
+    assert "not run yet" not in lines
 
 
 def test_augmentation_changes_films_and_keeps_their_range():
