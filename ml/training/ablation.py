@@ -22,9 +22,9 @@ from ml.training.classifier_fit import kept_logits
 from ml.training.classifier_network import infer
 from ml.training.data import CACHE, Film, cache_prepared
 from ml.training.loop import CHECKPOINTS
-from ml.training.metrics import bootstrap, mean_auc
+from ml.training.metrics import bootstrap, mean_auc, roc_auc
 from ml.training.targets import truth_of
-from ml.vocabulary import NAMES
+from ml.vocabulary import ABNORMAL, CLASSIFIER_LABELS, NAMES
 
 SAVE_EVERY = 1024  # films
 ROUNDS = 300
@@ -110,6 +110,13 @@ def _figures(name: str, films: Sequence[Film], logits: np.ndarray, *, val: int) 
             mean_auc, truth, scores, groups=patients, rounds=ROUNDS
         ).rounded(),
         "on val alone": round(mean_auc(truth[:val], scores[:val]), 4),
+        "any label against No Finding": bootstrap(
+            roc_auc,
+            np.array([bool(film.labels) for film in films]),
+            logits[:, CLASSIFIER_LABELS.index(ABNORMAL)],
+            groups=patients,
+            rounds=ROUNDS,
+        ).rounded(),
     }
     base = kept_logits(BASE, folder=CACHE)
     if name != BASE and all(film.name in base for film in films):
