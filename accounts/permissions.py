@@ -36,6 +36,8 @@ class Capability(StrEnum):
     rerun_analysis = "rerun_analysis"
     cancel_analysis = "cancel_analysis"
     sign_reading = "sign_reading"
+    restore_film = "restore_film"
+    erase_film = "erase_film"
     create_token = "create_token"  # noqa: S105 - a name, no secret
     manage_users = "manage_users"
     read_audit = "read_audit"

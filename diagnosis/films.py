@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from mmap import ACCESS_COPY, mmap
 from pathlib import Path
 from typing import IO
@@ -22,6 +23,7 @@ from ml.imaging.formats import PREAMBLE_BYTES, has_used_preamble
 from .models import Film
 
 Contents = bytes | mmap
+PART = ".part-"
 
 
 class FilmMissing(Exception):  # noqa: N818 - a term, not a fault
@@ -178,6 +180,22 @@ def drop_pictures(analysis_id: UUID, attempt: int | None = None) -> None:
 
 
 @_faults_named()
+def drop_file(key: str) -> None:
+    """Remove what lies under the key, if anything does."""
+    storage().delete(key)
+
+
+@_faults_named()
+def drop_folder(folder: str) -> None:
+    """Remove the files of a folder that holds no folders, and the folder."""
+    place = storage()
+    for name in _listed(place, folder)[1]:
+        place.delete(f"{folder}/{name}")
+    if isinstance(place, FileSystemStorage):
+        place.delete(folder)
+
+
+@_faults_named()
 def drop_unreferenced(sha256: str) -> bool:
     """Remove the bytes of a film that no row names any more; returns whether they were removed."""
     with transaction.atomic():
@@ -186,6 +204,34 @@ def drop_unreferenced(sha256: str) -> bool:
             return False
         storage().delete(film_key(sha256))
         return True
+
+
+@_faults_named()
+def stored_films(folder: str) -> set[str]:
+    """Every sha256 under which bytes lie; folder: its first two digits."""
+    names = _listed(storage(), f"films/{folder}")[1]
+    return {name for name in names if not name.startswith(PART)}
+
+
+@_faults_named()
+def stored_at(sha256: str) -> datetime:
+    """When the film's bytes were stored."""
+    return storage().get_modified_time(film_key(sha256))
+
+
+@_faults_named()
+def pictured_analyses(folder: str) -> set[UUID]:
+    """Every analysis that has pictures; folder: the first two digits of its id."""
+    return {UUID(name) for name in _listed(storage(), f"pictures/{folder}")[0]}
+
+
+def drop_parts(folder: str, before: datetime) -> None:
+    """Remove what a write that was cut off before then has left beside the films."""
+    place = storage()
+    if isinstance(place, FileSystemStorage):
+        for part in Path(place.path(f"films/{folder}")).glob(f"{PART}*"):
+            if part.stat().st_mtime < before.timestamp():
+                part.unlink(missing_ok=True)
 
 
 def _listed(place: Storage, folder: str) -> tuple[list[str], list[str]]:
@@ -209,7 +255,7 @@ def _save_to_disk(place: FileSystemStorage, key: str, data: Contents) -> None:
     # A film that was acknowledged survives a power cut: write aside, sync, then rename.
     final = Path(place.path(key))
     _make_folder(final.parent, place.directory_permissions_mode or 0o700)
-    handle, name = tempfile.mkstemp(dir=final.parent, prefix=".part-")
+    handle, name = tempfile.mkstemp(dir=final.parent, prefix=PART)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
