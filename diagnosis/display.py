@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
+from uuid import UUID
 
 from django.urls import reverse
 from django.utils import timezone
@@ -14,12 +16,16 @@ from django.utils.translation import gettext_lazy as lazy
 from diagnosis import selectors
 from diagnosis.models import Analysis, Film, Finding, Lesion
 from diagnosis.states import Status
-from ml import bundle
+from ml import bundle, classify
 from ml.bundle import OperatingPoint
-from ml.vocabulary import disease_named
+from policy.rules import Policy
+from policy.selectors import present
 from xraydx.errors import UserError, message_for
 
 STRIP_LENGTH = 12
+DEFAULT_POLICY = Policy()
+# Thresholds are stored with six digits.
+SAME_POINT = 1e-5
 # The first looks come quickly; a film that waits long is asked after less often.
 POLL_MS = (400, 5000)
 
@@ -43,7 +49,11 @@ NAMES: dict[str, tuple[str | Promise, str | Promise]] = {
 
 @dataclass(frozen=True)
 class FindingCard:
-    """One finding in words; bar and tick are positions in 0..100."""
+    """One finding in words; bar and tick are positions in 0..100.
+
+    above: marked, which a muted finding never is; urgent: one of those that this site calls so
+    words: how many of 100 films marked like this have it; assumed: the share behind that count
+    """
 
     code: str
     name: str
@@ -53,9 +63,11 @@ class FindingCard:
     threshold: str
     above: bool
     urgent: bool
+    muted: bool
     bar: float
     tick: float
     words: str
+    assumed: str
 
 
 @dataclass(frozen=True)
@@ -83,25 +95,25 @@ def figure(value: float, digits: int = 2) -> str:
 
 
 def true_in_100(point: OperatingPoint | None, prevalence: float | None) -> int | None:
-    """Of 100 films above the operating point, how many have the disease (Bayes' rule).
-
-    prevalence: share of films with the disease, 0..1; returns None where a figure is not known
-    """
-    if point is None or point.sensitivity is None or point.specificity is None or not prevalence:
-        return None
-    true = point.sensitivity * prevalence
-    false = (1 - point.specificity) * (1 - prevalence)
-    return round(100 * true / (true + false)) if true + false else None
+    """Of 100 films above the operating point, how many have the disease; None if unknown."""
+    found = classify.true_in_100(point, prevalence) if point and prevalence else None
+    return None if found is None else round(found)
 
 
 def card_of(
-    finding: Finding, point: OperatingPoint | None = None, prevalence: float | None = None
+    finding: Finding,
+    point: OperatingPoint | None = None,
+    prevalence: float | None = None,
+    policy: Policy = DEFAULT_POLICY,
 ) -> FindingCard:
-    """One finding with its words; the count in 100 needs the release's figures."""
-    words = ""
+    """One finding with its words; the count in 100 needs the figures of its operating point."""
+    words = assumed = ""
     count = true_in_100(point, prevalence)
-    if finding.above and count is not None:
+    marked = selectors.is_marked(finding, policy)
+    if marked and count is not None and prevalence is not None:
         words = _("Of 100 films marked like this, about %(count)d have it.") % {"count": count}
+        share = figure(100 * prevalence, 0 if prevalence >= 0.1 else 1)
+        assumed = _("Assumed: %(share)s of 100 films have it.") % {"share": share}
     return FindingCard(
         code=finding.code,
         name=name_of(finding.code),
@@ -109,11 +121,13 @@ def card_of(
         rank=finding.rank,
         probability=figure(finding.probability),
         threshold=figure(finding.threshold),
-        above=finding.above,
-        urgent=finding.code in NAMES and disease_named(finding.code).urgent,
+        above=marked,
+        urgent=finding.code in policy.dangerous,
+        muted=finding.above and not marked,
         bar=round(100 * finding.probability, 1),
         tick=round(100 * finding.threshold, 1),
         words=words,
+        assumed=assumed,
     )
 
 
@@ -121,17 +135,28 @@ def cards_of(
     findings: Iterable[Finding],
     points: Mapping[str, OperatingPoint],
     prevalences: Mapping[str, float],
+    policy: Policy = DEFAULT_POLICY,
 ) -> list[FindingCard]:
-    """Cards in the order of the findings."""
-    return [card_of(f, points.get(f.code), prevalences.get(f.code)) for f in findings]
+    """Cards in the order of the findings.
+
+    points: the release's own; a finding that was marked by another gets no count of theirs
+    """
+    return [card_of(f, _point_of(f, points), prevalences.get(f.code), policy) for f in findings]
 
 
-def boxes_of(lesions: Iterable[Lesion]) -> list[Box]:
-    """The lesions that pass their operating point, for the viewer."""
+def _point_of(finding: Finding, points: Mapping[str, OperatingPoint]) -> OperatingPoint | None:
+    point = points.get(finding.code)
+    same = point is not None and abs(point.threshold - finding.threshold) < SAME_POINT
+    return point if same else None
+
+
+def boxes_of(lesions: Iterable[Lesion], findings: Iterable[Finding] = ()) -> list[Box]:
+    """The lesions that pass their operating point, each with its finding's probability."""
+    probabilities = {row.code: figure(row.probability) for row in findings}
     return [
         Box(
             label=name_of(lesion.label),
-            probability=figure(lesion.score),
+            probability=probabilities.get(lesion.label, ""),
             place=f"{lesion.x0:.4f} {lesion.y0:.4f} {lesion.x1:.4f} {lesion.y1:.4f}",
         )
         for lesion in lesions
@@ -156,6 +181,7 @@ class StripItem:
     analysis: Analysis | None
     headline: str
     urgent: bool
+    thumb: str = ""
 
 
 def chosen_analysis(film: Film, wanted: str | None) -> Analysis:
@@ -164,9 +190,13 @@ def chosen_analysis(film: Film, wanted: str | None) -> Analysis:
     return next((row for row in readings if str(row.id) == wanted), readings[0])
 
 
-def film_context(film: Film, analysis: Analysis) -> dict[str, object]:
+def film_context(film: Film, analysis: Analysis) -> dict[str, Any]:
     """Everything that the reading view shows of one analysis."""
+    policy = present()
     points, prevalences = figures_of_release(analysis.release)
+    prevalences = {**prevalences, **policy.prevalence}
+    shown = selectors.findings_to_show(analysis, policy)
+    findings = list(analysis.findings.all())
     return {
         "film": film,
         "patient": film.patient,
@@ -175,11 +205,10 @@ def film_context(film: Film, analysis: Analysis) -> dict[str, object]:
         "analyses": list(film.analyses.all()),
         "newer_release": _is_outdated(analysis),
         "picture_urls": picture_urls(analysis),
-        "cards": cards_of(selectors.findings_to_show(analysis), points, prevalences),
-        "all_cards": cards_of(analysis.findings.all(), points, prevalences),
-        "any_above": any(row.above for row in analysis.findings.all()),
-        "attention_for": next((name_of(row.code) for row in analysis.findings.all()), ""),
-        "boxes": boxes_of(analysis.lesions.all()),
+        "cards": cards_of(shown, points, prevalences, policy),
+        "all_cards": cards_of(findings, points, prevalences, policy),
+        "any_above": any(selectors.is_marked(row, policy) for row in findings),
+        "boxes": boxes_of(analysis.lesions.all(), findings),
         "figures": figures_of(analysis),
         "seconds": seconds_of(analysis),
         **waiting_context(analysis),
@@ -234,12 +263,18 @@ def figures_of(analysis: Analysis) -> list[Figure]:
         found = (analysis.anomaly or {}).get(key)
         if found:
             rows.append(Figure(label, *_unusual(found)))
-    ratio = (analysis.anatomy or {}).get("cardiothoracic_ratio")
+    ratio = ratio_of(analysis)
     if ratio is not None:
         title = _("On a PA film of an adult, more than 0.50 is wide; an AP film shows it wider.")
         rows.append(Figure(_("Heart to chest width"), figure(ratio), title))
     rows.append(Figure(_("Release"), analysis.release))
     return rows
+
+
+def ratio_of(analysis: Analysis) -> float | None:
+    """The heart's width over the chest's, None where it was not measured."""
+    ratio: float | None = (analysis.anatomy or {}).get("cardiothoracic_ratio")
+    return ratio
 
 
 def _unusual(found: Mapping[str, float]) -> tuple[str, str]:
@@ -248,26 +283,39 @@ def _unusual(found: Mapping[str, float]) -> tuple[str, str]:
     return words, _("How far the film is from the normal films that the network learned.")
 
 
-def headline_of(analysis: Analysis) -> str:
+def headline_of(analysis: Analysis, policy: Policy | None = None) -> str:
     """The analysis in a few words: the first finding that is marked, or where it stands."""
     if analysis.status != Status.SUCCEEDED:
         return str(analysis.get_status_display())
-    marked = [row for row in selectors.findings_to_show(analysis) if row.above]
+    policy = policy or present()
+    shown = selectors.findings_to_show(analysis, policy)
+    marked = [row for row in shown if selectors.is_marked(row, policy)]
     if not marked:
         return _("Nothing marked")
     more = f" +{len(marked) - 1}" if len(marked) > 1 else ""
     return f"{name_of(marked[0].code)} {figure(marked[0].probability)}{more}"
 
 
-def strip_of(films: Iterable[Film]) -> list[StripItem]:
-    """The patient's films in words, in the order given."""
-    items = []
-    for film in films:
-        analysis = next(iter(film.analyses.all()), None)
-        marked = [row for row in analysis.findings.all() if row.above] if analysis else []
-        urgent = any(row.code in NAMES and disease_named(row.code).urgent for row in marked)
-        items.append(StripItem(film, analysis, headline_of(analysis) if analysis else "", urgent))
-    return items
+def strip_of(films: Iterable[Film], *, hidden: frozenset[UUID] = frozenset()) -> list[StripItem]:
+    """The patient's films in words, in the order given.
+
+    hidden: analyses whose findings wait for the reader's first look
+    """
+    policy = present()
+    return [_strip_item(film, policy, hidden) for film in films]
+
+
+def _strip_item(film: Film, policy: Policy, hidden: frozenset[UUID]) -> StripItem:
+    analysis = next(iter(film.analyses.all()), None)
+    if analysis is None:
+        return StripItem(film, None, "", urgent=False)
+    thumb = reverse("diagnosis:image", args=[analysis.id, "thumb"])
+    thumb = thumb if "thumb" in analysis.images else ""
+    if analysis.id in hidden:
+        return StripItem(film, analysis, _("Your first look"), urgent=False, thumb=thumb)
+    marked = (row for row in analysis.findings.all() if selectors.is_marked(row, policy))
+    urgent = any(row.code in policy.dangerous for row in marked)
+    return StripItem(film, analysis, headline_of(analysis, policy), urgent=urgent, thumb=thumb)
 
 
 def figures_of_release(

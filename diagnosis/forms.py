@@ -1,10 +1,14 @@
 """What a person fills in about films: the upload, the move, the signature."""
 
+from typing import Any
+
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from diagnosis.models import Reading
+from diagnosis.models import FirstLook, Reading
+from diagnosis.readings import NOTE_LENGTH, REPORT_LENGTH, Added
 from diagnosis.services import KEY_LENGTH, REASON_LENGTH
+from ml.vocabulary import NAMES
 
 
 class UploadForm(forms.Form):
@@ -39,7 +43,55 @@ class FindPatientForm(forms.Form):
 
 
 class SignForm(forms.Form):
-    """A person's verdict on what the networks found."""
+    """A person's reading: a verdict on each marked finding, what was missed, the report.
 
-    verdict = forms.ChoiceField(label=_("Verdict"), choices=Reading.Verdict.choices)
-    note = forms.CharField(label=_("Note"), max_length=4000, required=False)
+    Verdicts come as finding-<code>; what was missed as JSON of [{code, words, box}].
+    """
+
+    PREFIX = "finding-"
+
+    verdict = forms.ChoiceField(label=_("Verdict"), choices=Reading.Verdict.choices, required=False)
+    added = forms.JSONField(required=False)
+    report = forms.CharField(label=_("Report"), max_length=REPORT_LENGTH, required=False)
+    note = forms.CharField(label=_("Note"), max_length=NOTE_LENGTH, required=False)
+    after_version = forms.IntegerField(min_value=0, required=False)
+
+    def clean_verdict(self) -> str | None:
+        """Say nothing where nothing was chosen: it follows from the findings."""
+        return self.cleaned_data["verdict"] or None
+
+    def clean_added(self) -> list[Added]:
+        """Take the list apart; the service says what is wrong with an item's values."""
+        items = self.cleaned_data["added"] or []
+        try:
+            return [_added(item) for item in items]
+        except (TypeError, ValueError, KeyError, AttributeError) as error:
+            raise forms.ValidationError("added", code="invalid") from error
+
+    def clean(self) -> dict[str, Any]:
+        """Collect the verdicts on findings."""
+        given = {key: value for key, value in self.data.items() if key.startswith(self.PREFIX)}
+        findings = {key.removeprefix(self.PREFIX): str(value) for key, value in given.items()}
+        return {**self.cleaned_data, "findings": findings}
+
+
+class FirstLookForm(forms.Form):
+    """What a person sees before the networks' reading is shown."""
+
+    impression = forms.ChoiceField(label=_("First look"), choices=FirstLook.Impression.choices)
+    codes = forms.MultipleChoiceField(choices=[(name, name) for name in NAMES], required=False)
+
+
+class QuickForm(forms.Form):
+    """One film for one answer."""
+
+    file = forms.FileField(label=_("Film"), allow_empty_file=True)
+    child = forms.BooleanField(required=False)
+
+
+def _added(item: dict[str, Any]) -> Added:
+    box = item.get("box")
+    if box is not None:
+        x0, y0, x1, y1 = (float(side) for side in box)
+        box = (x0, y0, x1, y1)
+    return Added(code=str(item["code"]), words=str(item.get("words") or ""), box=box)

@@ -170,6 +170,26 @@ REQUESTS: dict[str, Message] = {
         _("One of the findings is not known here."),
         _("Name findings by the codes of this reading."),
     ),
+    "look_first": Message(
+        _("The films are compared after your first look."),
+        _("Say what you see on the film first."),
+    ),
+    "impression_unknown": Message(
+        _("The first look says nothing that is known here."),
+        _("Choose one of the three, and findings of the list."),
+    ),
+    "added_invalid": Message(
+        _("A finding that you added is not complete."),
+        _("Choose a finding or name it in a few words; its box must lie on the film."),
+    ),
+    "report_too_long": Message(
+        _("The report is too long."),
+        _("Say it in at most 8,000 characters, the note in 4,000."),
+    ),
+    "signed_meanwhile": Message(
+        _("Somebody else has signed a reading of this film in the meantime."),
+        _("Read it above. Your own is still here: sign again to add it as a further version."),
+    ),
     "status_unknown": Message(
         _("The status is none that an analysis can have."),
         _("Use queued, running, succeeded, refused, failed or cancelled."),

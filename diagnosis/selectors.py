@@ -15,13 +15,13 @@ from audit.services import record_refusal
 from ml import bundle
 from patients.models import Patient, Visit
 from patients.selectors import visible_patients
+from policy.rules import Policy
+from policy.selectors import present
 from xraydx.errors import NotFound, UserError
 
 from .models import WORKER_DEAD_S, Analysis, Film, FilmMove, Finding, Reading, WorkerHeartbeat
 from .states import FINAL, FINAL_CHANNEL, Status
 
-# Shown before all others when they are above their operating points.
-DANGEROUS = ("Pneumothorax",)
 PROMINENT = 3
 # Some finals are not announced, and behind some connection poolers none is.
 LOOK_AGAIN_S = 0.25
@@ -137,13 +137,24 @@ def readings_of(analysis: Analysis) -> QuerySet[Reading]:
     return analysis.readings.select_related("signed_by").order_by("-version")
 
 
-def findings_to_show(analysis: Analysis) -> list[Finding]:
-    """The three most probable and all above their operating points; a dangerous one first."""
-    shown = [row for row in analysis.findings.all() if row.rank <= PROMINENT or row.above]
+def is_marked(finding: Finding, policy: Policy) -> bool:
+    """Whether the finding is above its operating point, and the site has not muted it."""
+    return finding.above and finding.code not in policy.muted
+
+
+def findings_to_show(analysis: Analysis, policy: Policy | None = None) -> list[Finding]:
+    """The three most probable and all that are marked; a dangerous one first.
+
+    policy: the site's rules, asked for where None
+    """
+    policy = policy or present()
+    rows = list(analysis.findings.all())
+    shown = [row for row in rows if row.rank <= PROMINENT or is_marked(row, policy)]
 
     def order(row: Finding) -> tuple[int, int]:
-        alarming = row.above and row.code in DANGEROUS
-        return (DANGEROUS.index(row.code) if alarming else len(DANGEROUS), row.rank)
+        alarming = is_marked(row, policy) and row.code in policy.dangerous
+        last = len(policy.dangerous)
+        return (policy.dangerous.index(row.code) if alarming else last, row.rank)
 
     return sorted(shown, key=order)
 

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
-from functools import partial
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Max, QuerySet
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from accounts.models import User
 from accounts.permissions import Capability, require
 from audit.services import record
-from patients.models import Patient, Visit
-from patients.services import attend
+from ml.refusal import Refusal
+from patients.models import Visit
 from xraydx.errors import Conflict, NotFound, UserError
 
-from . import films, queue, selectors
-from .models import Analysis, Film, FilmMove, Reading, Study, UploadKey
+from . import depth, films, queue, selectors
+from .models import Analysis, Film, FilmMove, UploadKey
+from .readings import is_hidden_from, sign_reading
+from .removal import erase_films_of
 from .states import ACTIVE, FINAL, Status
 from .uploads import KEY_LENGTH, AddedFilm, add_film, queue_reading, study_of
 
@@ -127,54 +127,6 @@ def delete_film(*, film: Film, by: User) -> None:
         record(actor=by, action="film.delete", target=film, patient_id=film.patient_id)
 
 
-def sign_reading(
-    *,
-    analysis: Analysis,
-    by: User,
-    verdict: str,
-    findings: Mapping[str, str] | None = None,
-    note: str = "",
-) -> Reading:
-    """Store what a person read beside what the networks found; an amendment is a further version.
-
-    findings: code → verdict on that one. raises: Forbidden, UserError, Conflict
-    """
-    patient_id = analysis.film.patient_id
-    require(by, Capability.sign_reading, target=analysis, patient_id=patient_id)
-    findings = _checked_findings(analysis, findings or {})
-    if not {verdict, *findings.values()} <= set(Reading.Verdict.values):
-        raise UserError("verdict_unknown", field="verdict")
-    with transaction.atomic():
-        held = Analysis.objects.select_for_update().get(id=analysis.id)
-        if held.status != Status.SUCCEEDED:
-            raise Conflict("analysis_not_read")
-        last = held.readings.aggregate(last=Max("version"))["last"] or 0
-        reading = Reading.objects.create(
-            analysis=held,
-            version=last + 1,
-            verdict=verdict,
-            findings=findings,
-            note=note.strip(),
-            signed_by=by,
-        )
-        record(
-            actor=by,
-            action="reading.sign",
-            target=reading,
-            patient_id=patient_id,
-            detail={"analysis": analysis.id, "version": reading.version},
-        )
-        attend(by, analysis.film.patient)
-    return reading
-
-
-def _checked_findings(analysis: Analysis, findings: Mapping[str, str]) -> dict[str, str]:
-    known = set(analysis.findings.values_list("code", flat=True))
-    if not findings.keys() <= known:
-        raise UserError("finding_unknown", field="findings")
-    return dict(findings)
-
-
 def view_film(*, film_id: UUID, by: User) -> Film:
     """The film that `by` may see, with an audit record of the view. raises: NotFound"""
     film = selectors.film_for(by, film_id)
@@ -226,39 +178,67 @@ def view_image(*, analysis_id: UUID, name: str, by: User) -> bytes:
     return picture
 
 
+def view_depth(*, analysis_id: UUID, by: User) -> bytes:
+    """The film at full depth, laid out as diagnosis.depth says. raises: NotFound, UserError"""
+    analysis = selectors.analysis_for(by, analysis_id)
+    if "film" not in analysis.images:
+        raise NotFound
+    try:
+        packed = depth.load(analysis)
+    except (films.FilmMissing, films.FilmDamaged, Refusal) as error:
+        raise NotFound from error
+    except films.StorageUnavailable as error:
+        raise UserError("storage_unavailable", status=503) from error
+    record(
+        actor=by,
+        action="image.view",
+        target=analysis,
+        patient_id=analysis.film.patient_id,
+        detail={"image": depth.NAME},
+    )
+    return packed
+
+
+def view_prior(*, film_id: UUID, prior_id: UUID, by: User) -> tuple[Film, Film]:
+    """A film and an earlier one of the same patient, the look recorded. raises: NotFound"""
+    film, prior = selectors.film_for(by, film_id), selectors.film_for(by, prior_id)
+    if prior.patient_id != film.patient_id or prior.id == film.id:
+        raise NotFound
+    record(actor=by, action="film.compare", target=prior, patient_id=prior.patient_id)
+    return film, prior
+
+
+def view_report(*, analysis_id: UUID, by: User, form: str) -> Analysis:
+    """The analysis whose report is shown or taken away, on record. raises: NotFound
+
+    form: "page" or "pdf"
+    """
+    analysis = selectors.analysis_for(by, analysis_id)
+    if analysis.status != Status.SUCCEEDED or is_hidden_from(by, analysis):
+        raise NotFound
+    record(
+        actor=by,
+        action="report.view",
+        target=analysis,
+        patient_id=analysis.film.patient_id,
+        detail={"form": form},
+    )
+    return analysis
+
+
+def picture_of(analysis: Analysis) -> bytes | None:
+    """The film's picture for a report that is on record already; None where there is none."""
+    key = analysis.images.get("film")
+    try:
+        return films.load_picture(key) if key else None
+    except (films.FilmMissing, films.StorageUnavailable):
+        return None
+
+
 def forget_old_keys() -> int:
     """Drop idempotency keys that no client repeats any more; returns how many."""
     old = UploadKey.objects.filter(created_at__lt=Now() - KEY_KEPT)
     return old.delete()[0]
-
-
-def erase_films_of(patient: Patient, by: User) -> None:
-    """Remove the patient's films for good, called inside the erasing transaction.
-
-    Bytes and pictures go once it is committed; bytes that another patient's film shares stay.
-    """
-    rows = Film.objects.filter(patient=patient)
-    contents = set(rows.values_list("sha256", flat=True))
-    analyses = Analysis.objects.filter(film__in=rows)
-    pictured = list(analyses.values_list("id", flat=True))
-    count = rows.count()
-    rows.delete()
-    Study.objects.filter(visit__patient=patient).delete()
-    record(
-        actor=by,
-        action="film.erase",
-        target=patient,
-        patient_id=patient.id,
-        detail={"films": count},
-    )
-    transaction.on_commit(partial(_drop, contents, pictured))
-
-
-def _drop(contents: set[str], pictured: list[UUID]) -> None:
-    for analysis_id in pictured:
-        films.drop_pictures(analysis_id)
-    for sha256 in contents:
-        films.drop_unreferenced(sha256)
 
 
 def _active_analyses(film: Film) -> list[UUID]:

@@ -19,7 +19,7 @@ from django.db.models import Q
 from kombu import Exchange
 from kombu.exceptions import OperationalError
 
-from . import pipeline, queue
+from . import pipeline, queue, quick_reading
 from .models import HEARTBEAT_S, WorkerHeartbeat
 from .queue import Claim
 
@@ -85,12 +85,15 @@ class Worker:
         *,
         read: Callable[[Claim], object] | None = None,
         prepare: Callable[[], object] | None = None,
+        quick: Callable[[], bool] | None = None,
         max_triage: int = 5,
         hard_limit_s: float | None = None,
     ) -> None:
         self.name = name
         self._read = read or pipeline.run
         self._prepare = prepare or pipeline.warm_up
+        # Patients' films first: a quick read is answered when none waits.
+        self._quick = quick or quick_reading.answer_next
         self._max_triage = max_triage
         self._hard_limit_s = hard_limit_s or settings.ANALYSIS_HARD_SECONDS
         self._bell = threading.Event()
@@ -104,12 +107,12 @@ class Worker:
     def start(self) -> None:
         """Give back what a former process of this name held, and begin."""
         _survive_database(lambda: queue.release_worker(self.name))
-        for thread in self._threads:
-            thread.start()
-
         # Celery closes the file numbers of this thread's connections a moment later, though the
         # connections would close them too: the second time it would be another thread's number.
         connection.close()
+        for thread in self._threads:
+            thread.start()
+
     def wake(self) -> None:
         """Look into the table now."""
         self._bell.set()
@@ -150,7 +153,7 @@ class Worker:
             self._left_open = False
         claim = queue.claim_next(worker=self.name, max_triage=self._max_triage)
         if claim is None:
-            return False
+            return self._quick()
         self._state = WorkerHeartbeat.State.READING
         self._job = Job(claim, time.monotonic())
         try:

@@ -11,9 +11,9 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from accounts.models import User
 from accounts.permissions import require_capability
-from diagnosis import display, selectors, services
-from diagnosis.forms import FindPatientForm, MoveForm, SignForm, UploadForm
-from diagnosis.models import Analysis, Film
+from diagnosis import display, reading_view, selectors, services
+from diagnosis.forms import FindPatientForm, MoveForm, UploadForm
+from diagnosis.models import Film
 from patients.criteria import Criteria
 from patients.looking import look_at_visit, look_through
 from patients.models import Patient, Visit
@@ -78,7 +78,8 @@ def film(request: HttpRequest, film_id: UUID) -> HttpResponse:
     """The reading view."""
     film = services.view_film(film_id=film_id, by=_user(request))
     analysis = display.chosen_analysis(film, request.GET.get("analysis"))
-    context = display.film_context(film, analysis) | {"strip": _strip(request, film)}
+    context = reading_view.reading_context(film, analysis, _user(request))
+    context["strip"] = reading_view.strip_for(_user(request), film)
     return render(request, "diagnosis/film.html", context)
 
 
@@ -89,15 +90,8 @@ def analysis_status(request: HttpRequest, analysis_id: UUID) -> HttpResponse:
     if request.GET.get("as") == "row":
         context = {"film": analysis.film, **display.row_context(analysis)}
         return render(request, "diagnosis/_upload_row.html", context)
-    context = display.film_context(analysis.film, analysis)
-    if analysis.is_final:  # the film's words in the strip change, too
-        context |= {"strip": _strip(request, analysis.film), "beside": True}
+    context = reading_view.live_context(analysis, _user(request))
     return render(request, "diagnosis/_live.html", context)
-
-
-def _strip(request: HttpRequest, film: Film) -> list[display.StripItem]:
-    films = selectors.history_for(_user(request), film.patient)
-    return display.strip_of(films[: display.STRIP_LENGTH])
 
 
 @require_GET
@@ -124,34 +118,6 @@ def cancel(request: HttpRequest, analysis_id: UUID) -> HttpResponse:
     analysis = selectors.analysis_for(_user(request), analysis_id)
     services.cancel_analysis(analysis=analysis, by=_user(request))
     return redirect("diagnosis:film", film_id=analysis.film_id)
-
-
-@require_POST
-def sign(request: HttpRequest, analysis_id: UUID) -> HttpResponse:
-    """Sign what a person read, beside what the networks found."""
-    analysis = selectors.analysis_for(_user(request), analysis_id)
-    form = SignForm(request.POST)
-    context: dict[str, object] = {"form": form}
-    status = 200
-    try:
-        _sign(_user(request), analysis, form)
-    except UserError as error:
-        if not _is_partial(request):
-            raise
-        what, do = message_for(error.code).fill(error.params)
-        context["sign_error"] = {"what": what, "do": do}
-        status = error.status
-    if not _is_partial(request):
-        return redirect("diagnosis:film", film_id=analysis.film_id)
-    # Asked for anew: the rows read before the signature do not hold it.
-    context["analysis"] = selectors.analysis_for(_user(request), analysis_id)
-    return render(request, "diagnosis/_own_reading.html", context, status=status)
-
-
-def _sign(user: User, analysis: Analysis, form: SignForm) -> None:
-    if not form.is_valid():
-        raise UserError("verdict_unknown", field="verdict")
-    services.sign_reading(analysis=analysis, by=user, **form.cleaned_data)
 
 
 @require_http_methods(["GET", "POST"])

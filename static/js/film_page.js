@@ -2,136 +2,169 @@
 import { Viewer } from "./viewer/viewer.js";
 import { bindGestures, bindKeys } from "./viewer/gestures.js";
 import { keep, kept } from "./preferences.js";
+import { SignForm, forgetDrafts } from "./reading/sign.js";
+import { PriorFilm } from "./reading/prior.js";
 
-const VERDICTS = { g: "agree", d: "disagree", n: "unsure" };
 const KEYS = { b: "boxes", a: "attention", u: "unet", e: "reversed_ae", l: "anatomy" };
+const COLOURS = ["viridis", "jet", "grey"];
+const PICTURES = ["film", "depth", "attention", "attention_each", "unet", "reversed_ae", "anatomy"];
 let running = null;
 
-function readBoxes(root) {
-  return [...root.querySelectorAll("[data-box]")].map((item) => ({
-    label: item.dataset.label,
-    probability: item.dataset.probability,
-    box: item.dataset.box.split(" ").map(Number),
-  }));
-}
+const numbers = (text) => text?.split(" ").map(Number) ?? null;
 
-function readUrls(root) {
-  const names = ["film", "attention", "unet", "reversed_ae", "anatomy"];
-  return Object.fromEntries(names.filter((name) => root.dataset[`url${name}`]).map((name) => [name, root.dataset[`url${name}`]]));
-}
-
-/** Chooses the verdict and waits on the button: Enter signs, and nothing is signed by one key alone. */
-function chooseVerdict(verdict) {
-  const form = document.querySelector("form[data-sign]");
-  if (!form) return;
-  const amend = form.closest("details");
-  if (amend) amend.open = true;
-  form.querySelector(`[name=verdict][value=${verdict}]`).checked = true;
-  form.querySelector("button[type=submit]").focus();
+function describe(root) {
+  const { dataset } = root;
+  const urls = Object.fromEntries(PICTURES.filter((name) => dataset[`url${name}`]).map((name) => [name, dataset[`url${name}`]]));
+  const boxes = [...root.querySelectorAll("[data-box]")].map(({ dataset: item }) => ({ words: `${item.label} ${item.probability}`.trim(), box: numbers(item.box) }));
+  const lines = Object.fromEntries([...root.querySelectorAll("[data-line]")].map(({ dataset: item }) => [item.line, { line: numbers(item.place), words: item.words }]));
+  return { urls, boxes, lines, diseases: dataset.diseases.split(" "), extent: { mm: numbers(dataset.mm), px: numbers(dataset.px) } };
 }
 
 class FilmPage {
   constructor(root) {
     this.root = root;
     this.stop = new AbortController();
-    this.canvas = root.querySelector("canvas");
-    this.viewer = new Viewer(this.canvas, { urls: readUrls(root), boxes: readBoxes(root) });
+    this.viewer = new Viewer(root.querySelector("canvas"), describe(root));
     this.viewer.strength = Number(kept("strength", "50")) / 100;
-    this.viewer.colours = kept("colours", "viridis");
+    this.viewer.colours = COLOURS.includes(kept("colours", "")) ? kept("colours", "") : "viridis";
     this.viewer.addEventListener("change", () => this.show());
     bindGestures(this.viewer, this.stop.signal);
+    this.prior = new PriorFilm(root, this.viewer);
+    this.bindSign();
     this.bindControls();
-    this.viewer.load().then(() => this.root.removeAttribute("data-loading"), () => this.tellMissing());
+    this.bindKeys();
+    this.viewer.load().catch(() => this.tellMissing()).finally(() => root.removeAttribute("data-loading"));
   }
 
   close() {
     this.stop.abort();
+    this.sign?.close();
+    this.prior.close();
     this.viewer.close();
   }
 
   tellMissing() {
     this.root.querySelector("[data-missing]").hidden = false;
-    this.root.removeAttribute("data-loading");
   }
 
-  async toggle(layer) {
+  async toggle(layer, disease) {
+    const same = disease === undefined || (this.viewer.shown.heat === layer && this.viewer.shown.disease === disease);
     try {
-      await this.viewer.toggle(layer);
+      await this.viewer.toggle(layer, same ? undefined : true, disease ?? null);
     } catch {
       this.tellMissing();
     }
   }
 
-  bindControls() {
-    const { signal } = this.stop;
-    const viewer = this.viewer;
-    const actions = {
+  get actions() {
+    const { viewer } = this;
+    return {
       invert: () => viewer.invert(),
       reset: () => viewer.reset(),
+      turn: () => viewer.turn(),
       actual: () => viewer.showActualSize(),
       in: () => viewer.zoomAt(1.25),
       out: () => viewer.zoomAt(0.8),
-      colours: () => this.setColours(viewer.colours === "viridis" ? "jet" : "viridis"),
+      colours: () => this.setColours(COLOURS[(COLOURS.indexOf(viewer.colours) + 1) % COLOURS.length]),
     };
-    this.root.addEventListener("click", (event) => {
-      const button = event.target.closest("button");
-      if (button?.dataset.layer) this.toggle(button.dataset.layer);
-      else if (button?.dataset.action) actions[button.dataset.action]();
-      else if (button?.dataset.colours) this.setColours(button.dataset.colours);
-    }, { signal });
-    this.bindSlider(this.root.querySelector("[data-strength]"));
-    const single = document.querySelector("[data-single-keys]");
-    if (single) {
-      single.checked = kept("single-keys", "on") === "on";
-      single.addEventListener("change", () => keep("single-keys", single.checked ? "on" : "off"), { signal });
-    }
-    const keys = Object.fromEntries(Object.entries(KEYS).map(([key, layer]) => [key, () => this.toggle(layer)]));
-    Object.assign(keys, { i: actions.invert, z: actions.reset, c: actions.colours, 1: actions.actual, "+": actions.in, "=": actions.in, "-": actions.out });
-    for (const [key, verdict] of Object.entries(VERDICTS)) keys[key] = () => chooseVerdict(verdict);
-    bindKeys(keys, () => kept("single-keys", "on") === "on", signal);
   }
 
-  /** A refused film has no maps, and so no slider. */
-  bindSlider(slider) {
-    if (!slider) return;
-    slider.value = String(Math.round(this.viewer.strength * 100));
-    slider.addEventListener("input", () => {
-      this.viewer.setStrength(Number(slider.value) / 100);
-      keep("strength", slider.value);
-    }, { signal: this.stop.signal });
+  bindControls() {
+    const { signal } = this.stop;
+    const { actions, viewer } = this;
+    document.addEventListener("click", (event) => {
+      const { dataset } = event.target.closest("button") ?? { dataset: {} };
+      if (dataset.disease) this.toggle("attention", dataset.disease);
+      else if (dataset.layer) this.toggle(dataset.layer);
+      else if (dataset.action) actions[dataset.action]?.();
+      else if (dataset.mode) this.setMode(dataset.mode);
+    }, { signal });
+    this.root.querySelector("[data-colours]")?.addEventListener("change", (event) => this.setColours(event.target.value), { signal });
+    const slider = this.root.querySelector("[data-strength]");
+    if (slider) {
+      slider.value = String(Math.round(viewer.strength * 100));
+      slider.addEventListener("input", () => {
+        viewer.set({ strength: Number(slider.value) / 100 });
+        keep("strength", slider.value);
+      }, { signal });
+    }
+    const single = document.querySelector("[data-single-keys]");
+    single.checked = kept("single-keys", "on") === "on";
+    single.addEventListener("change", () => keep("single-keys", single.checked ? "on" : "off"), { signal });
+  }
+
+  bindKeys() {
+    const { actions } = this;
+    const keys = Object.fromEntries(Object.entries(KEYS).map(([key, layer]) => [key, () => this.toggle(layer)]));
+    Object.assign(keys, { i: actions.invert, z: actions.reset, t: actions.turn, c: actions.colours, 1: actions.actual, "+": actions.in, "=": actions.in, "-": actions.out });
+    keys.r = () => this.setMode("ruler");
+    keys.p = () => this.prior.toggle();
+    for (const [key, act] of Object.entries({ g: "agree", d: "disagree", n: "unsure" })) keys[key] = () => this.sign?.judge(act);
+    keys.j = () => this.sign?.move(1);
+    keys.k = () => this.sign?.move(-1);
+    keys.m = () => this.sign?.openAdd();
+    bindKeys(keys, () => kept("single-keys", "on") === "on", this.stop.signal);
+  }
+
+  /** The form is swapped by itself when it was sent. */
+  bindSign() {
+    const form = document.querySelector("form[data-sign]");
+    if (this.sign?.form === form) return;
+    this.sign?.close();
+    this.viewer.set({ added: [] });
+    this.sign = form ? new SignForm(form, this.viewer) : null;
+  }
+
+  setMode(mode) {
+    this.viewer.setMode(mode);
+    if (this.viewer.mode === "window") return;
+    this.viewer.canvas.focus();
   }
 
   setColours(name) {
     keep("colours", name);
-    this.viewer.setColours(name);
+    this.viewer.set({ colours: name });
   }
 
   /** Buttons say what is on; the legend stands only beside a heat map. */
   show() {
-    const { viewer } = this;
-    for (const button of this.root.querySelectorAll("button[data-layer]")) {
+    const { root, viewer } = this;
+    for (const button of root.querySelectorAll("button[data-layer]")) {
       button.disabled = !viewer.has(button.dataset.layer);
-      button.setAttribute("aria-pressed", String(viewer.isShown(button.dataset.layer)));
+      button.setAttribute("aria-pressed", String(Boolean(viewer.isShown(button.dataset.layer))));
     }
-    for (const button of this.root.querySelectorAll("button[data-colours]")) {
-      button.setAttribute("aria-pressed", String(viewer.colours === button.dataset.colours));
+    for (const button of document.querySelectorAll("button[data-disease]")) {
+      button.setAttribute("aria-pressed", String(viewer.shown.heat === "attention" && viewer.shown.disease === button.dataset.disease));
     }
-    this.root.querySelector("[data-action=invert]").setAttribute("aria-pressed", String(viewer.window.inverted));
-    const heat = viewer.shown.heat ?? "";
-    this.root.dataset.heat = heat;
-    if (heat) this.root.querySelector("[data-legend-of]").textContent = this.root.querySelector(`button[data-layer=${heat}]`).dataset.legend;
-    this.root.dataset.palette = viewer.colours;
-    const zoom = this.root.querySelector("[data-zoom]");
-    zoom.textContent = `${Math.round(viewer.view.zoom * 100)} %`;
+    for (const button of root.querySelectorAll("button[data-mode]")) button.setAttribute("aria-pressed", String(viewer.mode === button.dataset.mode));
+    root.querySelector("[data-action=invert]").setAttribute("aria-pressed", String(viewer.window.inverted));
+    const { heat, disease } = viewer.shown;
+    root.dataset.heat = heat ?? "";
+    const source = disease ? document.querySelector(`button[data-disease=${disease}]`) : root.querySelector(`button[data-layer=${heat}]`);
+    if (heat && source) root.querySelector("[data-legend-of]").textContent = source.dataset.legend;
+    root.dataset.palette = viewer.colours;
+    const colours = root.querySelector("[data-colours]");
+    if (colours) colours.value = viewer.colours;
+    const said = root.querySelector("[data-said]");
+    const words = viewer.mode === "ruler" ? said.dataset[viewer.extent.mm ? "sayMm" : "sayPx"] : "";
+    if (said.textContent !== words) said.textContent = words;
+    root.querySelector("[data-zoom]").textContent = `${Math.round(viewer.view.zoom * 100)} %`;
   }
 }
 
 function start() {
   const root = document.querySelector("[data-viewer]");
-  if (running?.root === root) return;
+  if (running?.root === root) {
+    running?.bindSign();
+    running?.prior.look();
+    return;
+  }
   running?.close();
   running = root ? new FilmPage(root) : null;
 }
 
 start();
 document.addEventListener("htmx:afterSettle", start);
+document.addEventListener("submit", (event) => {
+  if (event.target.action?.includes("sign-out")) forgetDrafts();
+});

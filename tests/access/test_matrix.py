@@ -32,10 +32,16 @@ UNRECORDED = {
     ("post", "worklist:changes"),
     ("get", "worklist:hold"),
     ("get", "patients:register"),
+    ("get", "patients:import"),
+    ("get", "patients:import_preview"),
     ("post", "patients:search"),
     ("post", "patients:sort"),
     ("post", "patients:visit_edit"),
     ("get", "diagnosis:analysis_status"),
+    ("post", "diagnosis:others"),
+    ("get", "diagnosis:quick"),
+    ("get", "diagnosis:quick_answer"),
+    ("get", "diagnosis:limits"),
     ("get", "diagnosis_api:analysis"),
 }
 METHODS = ("get", "post", "put", "patch", "delete")
@@ -67,7 +73,10 @@ def send(client: Client, row: Row, needs: Call) -> HttpResponse:
         options["data"] = needs.data
     if needs.content_type or (row.api and needs.data is not None):
         options["content_type"] = needs.content_type or "application/json"
-    return getattr(client, row.method.lower())(row.address(needs), **options)
+    response = getattr(client, row.method.lower())(row.address(needs), **options)
+    if response.streaming:
+        response.close()
+    return response
 
 
 @pytest.mark.django_db

@@ -23,7 +23,15 @@ pytestmark = [
 ]
 SignIn = Callable[[User], None]
 # A picture, and a part of a page.
-NO_PAGES = {"worklist:hold", "diagnosis:image", "diagnosis:analysis_status"}
+NO_PAGES = {
+    "worklist:hold",
+    "diagnosis:image",
+    "diagnosis:analysis_status",
+    "diagnosis:depth",
+    "diagnosis:prior",
+    "diagnosis:report_pdf",
+    "diagnosis:quick_picture",
+}
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 
 

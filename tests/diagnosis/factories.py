@@ -32,7 +32,18 @@ DISEASES = (
     "Fibrosis",
     "Pleural_Thickening",
 )
-PICTURES = ("film", "boxes", "attention", "unet", "reversed_ae", "anatomy")
+PICTURES = (
+    "film",
+    "thumb",
+    "boxes",
+    "attention",
+    "attention_each",
+    "unet",
+    "reversed_ae",
+    "anatomy",
+)
+# Thirteen small maps one below the other.
+SIZES = {"attention_each": (13 * 7, 7)}
 _numbers = count(1)
 
 
@@ -93,7 +104,9 @@ def make_outcome(held: Claim | None = None, **values: Any) -> Outcome:
     points = dict.fromkeys(DISEASES, 0.5) | {"Pneumothorax": 0.15}
     images = (
         films.store_pictures(
-            held.analysis_id, held.attempt, {name: draw_png() for name in PICTURES}
+            held.analysis_id,
+            held.attempt,
+            {name: draw_png(size=SIZES.get(name, (320, 256))) for name in PICTURES},
         )
         if held
         else {}
@@ -102,7 +115,12 @@ def make_outcome(held: Claim | None = None, **values: Any) -> Outcome:
         "quality": {"view": "PA"},
         "abnormal": 0.83,
         "anomaly": {"unet": {"score": 0.4}, "reversed_ae": {"score": 0.6}},
-        "anatomy": {"lung_fraction": 0.31, "cardiothoracic_ratio": 0.47},
+        "anatomy": {
+            "lung_fraction": 0.31,
+            "cardiothoracic_ratio": 0.47,
+            "heart_line": [0.4, 0.6, 0.776, 0.6],
+            "chest_line": [0.1, 0.8, 0.9, 0.8],
+        },
         "timings_ms": {"load": 2.0, "decode": 9.0, "classify": 30.0},
         "images": images,
         "findings": [
@@ -137,3 +155,17 @@ def make_failure(film: Film | None = None, *, reason: str = "internal_error") ->
     analysis = make_analysis(film)
     queue.fail(claim(analysis), reason=reason, incident="a1b2c3d4")
     return Analysis.objects.get(id=analysis.id)
+
+
+def quick_answer(pictures: list[str], **values: Any) -> dict[str, Any]:
+    """The answer of a quick read: pneumonia, by the reader for adults."""
+    given = {
+        "verdict": "pneumonia",
+        "probability": 0.61,
+        "threshold": 0.2,
+        "reader": "adults",
+        "release": RELEASE,
+        "others": [],
+        "pictures": pictures,
+    }
+    return {**given, **values}

@@ -7,9 +7,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import DatabaseError, InterfaceError, close_old_connections, connection
+from django.utils import timezone
 
 from accounts import services as accounts
-from diagnosis import queue, services, tasks
+from diagnosis import films, presence, queue, quick, removal, services, tasks
 
 log = logging.getLogger("diagnosis.clock")
 
@@ -51,8 +52,22 @@ def tick(*, sweep: bool) -> int:
     if sweep:
         accounts.tidy()
         services.forget_old_keys()
+        presence.forget_old()
         queue.forget_old_workers()
+        quick.forget_old()
+        sweep_storage()
     return moved
+
+
+def sweep_storage() -> None:
+    """Look through a twenty-fourth of the storage: in a day, all of it."""
+    try:
+        removed = removal.sweep(removal.FOLDERS[timezone.now().hour :: 24])
+    except films.StorageUnavailable as error:
+        log.warning("storage not swept: %s", error)
+        return
+    if removed:
+        log.warning("swept %d films and analyses that no row names", removed)
 
 
 def _survive(*, sweep: bool) -> None:

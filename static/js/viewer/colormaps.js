@@ -24,4 +24,7 @@ function jet() {
   });
 }
 
-export const COLORMAPS = { viridis: interpolate(VIRIDIS_STOPS), jet: jet() };
+/** White on the film: for eyes that read no colours, and for paper. */
+const grey = () => Array.from({ length: 256 }, () => [255, 255, 255]);
+
+export const COLORMAPS = { viridis: interpolate(VIRIDIS_STOPS), jet: jet(), grey: grey() };

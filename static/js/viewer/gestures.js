@@ -1,8 +1,11 @@
-/** Mouse, touch and keyboard on the viewer's canvas. Drag windows, space + drag pans, the wheel and two fingers zoom. */
+/** Mouse, touch and keyboard on the viewer's canvas. Drag windows (or draws ruler and box), space + drag pans, the wheel and two fingers zoom. */
+import { toScreen } from "./place.js";
 
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const WINDOW_STEP = 8;
 const PAN_STEP = 40;
+const NUDGE = 0.01;
+const NEAR_PX = 16;
 
 function isTyping(target) {
   return target.matches?.("input:not([type=range], [type=radio], [type=checkbox]), textarea, select, [contenteditable]");
@@ -11,6 +14,32 @@ function isTyping(target) {
 function spread(pointers) {
   const [a, b] = [...pointers.values()];
   return { distance: Math.hypot(a.x - b.x, a.y - b.y), x: (a.x + b.x) / 2, y: (a.y + b.y) / 2 };
+}
+
+/** Which end of the line the pointer takes: one that it is near, or both begin anew here. */
+function beginLine(viewer, point) {
+  const { line, map, shape } = viewer;
+  const near = (i) => {
+    const [x, y] = toScreen(map, shape, [line[i], line[i + 1]]);
+    return Math.hypot(point.x - x, point.y - y) < NEAR_PX;
+  };
+  if (near(0)) return 0;
+  if (near(2)) return 2;
+  const [u, v] = viewer.filmPoint(point);
+  viewer.line = [u, v, u, v];
+  return 2;
+}
+
+function dragLine(viewer, end, point) {
+  const line = [...viewer.line];
+  [line[end], line[end + 1]] = viewer.filmPoint(point);
+  viewer.line = line;
+}
+
+/** Arrows move the line, with Shift its second end. */
+function nudgeLine(viewer, arrow, secondEnd) {
+  const move = (i) => Math.max(0, Math.min(1, viewer.line[i] + arrow[i % 2] * NUDGE));
+  viewer.line = viewer.line.map((value, i) => (secondEnd && i < 2 ? value : move(i)));
 }
 
 export function bindGestures(viewer, signal) {
@@ -25,7 +54,7 @@ export function bindGestures(viewer, signal) {
   };
   // A finger scrolls the page past a film that is not zoomed in; once it is, the finger moves the film.
   const allowScroll = () => {
-    canvas.style.touchAction = viewer.view.zoom > 1 ? "none" : "pan-y";
+    canvas.style.touchAction = viewer.view.zoom > 1 || viewer.mode !== "window" ? "none" : "pan-y";
   };
 
   canvas.addEventListener("wheel", (event) => {
@@ -37,7 +66,10 @@ export function bindGestures(viewer, signal) {
 
   canvas.addEventListener("pointerdown", (event) => {
     canvas.setPointerCapture(event.pointerId);
-    pointers.set(event.pointerId, { ...at(event), pans: spaceHeld || event.button === 1 || event.pointerType === "touch" });
+    const point = at(event);
+    const draws = viewer.mode !== "window" && !spaceHeld && event.button === 0;
+    const pans = !draws && (spaceHeld || event.button === 1 || event.pointerType === "touch");
+    pointers.set(event.pointerId, { ...point, pans, end: draws ? beginLine(viewer, point) : null });
     if (pointers.size === 2) pinch = spread(pointers);
   }, { signal });
 
@@ -51,6 +83,8 @@ export function bindGestures(viewer, signal) {
       viewer.zoomAt(now.distance / Math.max(1, pinch.distance), now.x, now.y);
       viewer.pan(now.x - pinch.x, now.y - pinch.y);
       pinch = now;
+    } else if (last.end !== null) {
+      dragLine(viewer, last.end, point);
     } else if (last.pans) {
       viewer.pan(point.x - last.x, point.y - last.y);
     } else {
@@ -65,13 +99,15 @@ export function bindGestures(viewer, signal) {
   };
   canvas.addEventListener("pointerup", release, { signal });
   canvas.addEventListener("pointercancel", release, { signal });
-  canvas.addEventListener("dblclick", () => viewer.reset(), { signal });
+  canvas.addEventListener("dblclick", () => viewer.mode === "window" && viewer.reset(), { signal });
+  viewer.addEventListener("change", allowScroll, { signal });
 
   canvas.addEventListener("keydown", (event) => {
     const arrow = ARROWS[event.key];
     if (!arrow || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();
-    if (event.shiftKey) viewer.moveWindow(arrow[0] * WINDOW_STEP, arrow[1] * WINDOW_STEP);
+    if (viewer.mode !== "window") nudgeLine(viewer, arrow, event.shiftKey);
+    else if (event.shiftKey) viewer.moveWindow(arrow[0] * WINDOW_STEP, arrow[1] * WINDOW_STEP);
     else viewer.pan(-arrow[0] * PAN_STEP, -arrow[1] * PAN_STEP);
   }, { signal });
 
@@ -93,7 +129,7 @@ export function bindKeys(actions, isOn, signal) {
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target) || !isOn()) return;
     const action = actions[event.key.toLowerCase()];
-    if (!action) return;
+    if (!action || (event.key === "Enter" && event.target !== document.body && event.target.tagName !== "CANVAS")) return;
     event.preventDefault();
     action();
   }, { signal });

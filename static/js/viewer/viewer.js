@@ -1,45 +1,77 @@
-/** The film on a canvas: zoom, pan, window, invert, and layers over it. State in, pixels out. */
-import { FilmLayer, colourMap, colouredOnly, loadPixels } from "./pixels.js";
-import { drawBoxes } from "./boxes.js";
+/** The film on a canvas: zoom, pan, window, turns, and layers over it. State in, pixels out. */
+import { enlarge, greysOf, loadDepth, loadPicture, loadPixels, mapOf } from "./source.js";
+import { Place, toFilm } from "./place.js";
+import { GlPainter } from "./gl.js";
+import { FlatPainter } from "./flat.js";
+import { COLOURS, colouredOnly, drawOverlay } from "./overlay.js";
 
-const FULL_WINDOW = { center: 127.5, width: 255, inverted: false };
-const MAX_ZOOM = 12;
-const HEAT_LAYERS = ["attention", "unet", "reversed_ae"];
+const FULL_WINDOW = { center: 32767.5, width: 65535, inverted: false };
+const STEP = 65535 / 255;
+const HEATS = ["attention", "unet", "reversed_ae", "pneumonia"];
+
+function makePainter() {
+  try {
+    return new GlPainter();
+  } catch {
+    return new FlatPainter();
+  }
+}
 
 export class Viewer extends EventTarget {
   /**
    * canvas: the element that shows the film
-   * urls: {film, attention, unet, reversed_ae, anatomy} → address of the picture
-   * boxes: see boxes.js
+   * urls: {film, depth, attention, attention_each, unet, reversed_ae, anatomy} → address
+   * boxes: [{words, box: [x0, y0, x1, y1]}], fractions of the film
+   * lines: {heart, chest} → {line, words}; diseases: codes in the order of attention_each
+   * extent: {mm: [width, height] or null, px: [width, height]} of the whole film
    */
-  constructor(canvas, { urls, boxes }) {
+  constructor(canvas, { urls, boxes = [], lines = {}, diseases = [], extent = {} }) {
     super();
-    this.canvas = canvas;
-    this.urls = urls;
-    this.boxes = boxes;
-    this.pixels = new Map();
-    this.layers = new Map();
+    Object.assign(this, { canvas, urls, boxes, lines, diseases, extent });
+    this.painter = makePainter();
+    this.view = new Place();
     this.window = { ...FULL_WINDOW };
-    this.view = { zoom: 1, x: 0, y: 0 };
-    this.shown = { boxes: boxes.length > 0, anatomy: false, heat: null };
+    this.shown = { boxes: boxes.length > 0, anatomy: false, heat: null, disease: null };
+    this.maps = new Map();
+    this.added = [];
+    this.mode = "window";
+    this.ruler = null;
+    this.drawn = null;
     this.strength = 0.5;
     this.colours = "viridis";
-    this.drawing = 0;
+    this.other = null;
+    this.blend = 0;
+    this.frame = 0;
+    this.stop = new AbortController();
     this.resizing = new ResizeObserver(() => this.draw());
     this.resizing.observe(canvas);
   }
 
+  /** The 8-bit picture at once; full depth replaces it without a jump when it has come. */
   async load() {
-    this.film = new FilmLayer(await loadPixels(this.urls.film));
-    this.film.apply(this.window);
+    this.setFilm(await loadPicture(this.urls.film));
+    if (!this.urls.depth) return;
+    try {
+      const deep = await loadDepth(this.urls.depth, this.stop.signal);
+      if (this.painter.fits(deep)) this.setFilm(deep);
+    } catch (error) {
+      if (error.name !== "AbortError") this.dispatchEvent(new Event("shallow"));
+    }
+  }
+
+  setFilm(source) {
+    this.shape ??= { width: source.width, height: source.height };
+    this.film = { ...source, shape: this.shape };
+    this.canvas.dataset.depth = source.depth;
     this.changed();
   }
 
   close() {
+    this.stop.abort();
     this.resizing.disconnect();
-    cancelAnimationFrame(this.drawing);
-    this.pixels.clear();
-    this.layers.clear();
+    cancelAnimationFrame(this.frame);
+    this.painter.close();
+    this.maps.clear();
   }
 
   changed() {
@@ -47,60 +79,68 @@ export class Viewer extends EventTarget {
     this.dispatchEvent(new Event("change"));
   }
 
+  get room() {
+    return { width: this.canvas.clientWidth, height: this.canvas.clientHeight };
+  }
+
+  get map() {
+    return this.view.map(this.shape, this.room);
+  }
+
+  /** CSS pixels from the canvas's corner → fractions of the film. */
+  filmPoint(point) {
+    return toFilm(this.map, this.shape, point);
+  }
+
   // Layers
 
   has(layer) {
-    return layer === "boxes" ? this.boxes.length > 0 : Boolean(this.urls[layer]);
+    if (layer === "boxes") return this.boxes.length + this.added.length > 0;
+    return Boolean(this.urls[layer]);
   }
 
   isShown(layer) {
-    return HEAT_LAYERS.includes(layer) ? this.shown.heat === layer : this.shown[layer];
+    return HEATS.includes(layer) ? this.shown.heat === layer : this.shown[layer];
   }
 
-  /** Switch a layer; one heat map at a time, boxes and anatomy beside any. */
-  async toggle(layer, on = !this.isShown(layer)) {
+  /** Switch a layer; one heat map at a time, boxes and anatomy beside any. disease: for attention alone */
+  async toggle(layer, on = !this.isShown(layer), disease = null) {
     if (!this.has(layer)) return;
-    if (layer !== "boxes" && on) await this.fetchPixels(layer);
-    if (HEAT_LAYERS.includes(layer)) this.shown.heat = on ? layer : null;
+    if (layer !== "boxes" && on) await this.fetchMap(layer, disease);
+    if (HEATS.includes(layer)) Object.assign(this.shown, { heat: on ? layer : null, disease: on ? disease : null });
     else this.shown[layer] = on;
     this.changed();
   }
 
-  async fetchPixels(layer) {
-    if (!this.pixels.has(layer)) this.pixels.set(layer, await loadPixels(this.urls[layer]));
+  async fetchMap(layer, disease) {
+    const key = disease ? `${layer}/${disease}` : layer;
+    if (this.maps.has(key)) return;
+    const pixels = await loadPixels(this.urls[disease ? "attention_each" : layer]);
+    if (disease) this.maps.set(key, mapOf(greysOf(pixels), this.diseases.indexOf(disease), this.diseases.length));
+    else this.maps.set(key, layer === "anatomy" ? colouredOnly(pixels) : enlarge(greysOf(pixels)));
   }
 
-  layerCanvas(layer) {
-    const key = layer === "anatomy" ? layer : `${layer}/${this.colours}`;
-    if (!this.layers.has(key)) {
-      const pixels = this.pixels.get(layer);
-      this.layers.set(key, layer === "anatomy" ? colouredOnly(pixels) : colourMap(pixels, this.colours));
-    }
-    return this.layers.get(key);
+  get heat() {
+    const { heat, disease } = this.shown;
+    return heat ? this.maps.get(disease ? `${heat}/${disease}` : heat) : null;
   }
 
-  setStrength(share) {
-    this.strength = share;
+  set(values) {
+    Object.assign(this, values);
     this.changed();
   }
 
-  setColours(name) {
-    this.colours = name;
-    this.changed();
-  }
-
-  // Window
+  // Window, in 0..65535
 
   setWindow(change) {
     this.window = { ...this.window, ...change };
-    this.window.width = Math.max(4, Math.min(510, this.window.width));
-    this.window.center = Math.max(0, Math.min(255, this.window.center));
-    this.film?.apply(this.window);
+    this.window.width = Math.max(256, Math.min(2 * 65535, this.window.width));
+    this.window.center = Math.max(0, Math.min(65535, this.window.center));
     this.changed();
   }
 
   moveWindow(width, center) {
-    this.setWindow({ width: this.window.width + width, center: this.window.center + center });
+    this.setWindow({ width: this.window.width + width * STEP, center: this.window.center + center * STEP });
   }
 
   invert() {
@@ -109,28 +149,8 @@ export class Viewer extends EventTarget {
 
   // Place
 
-  /** Where the film lies on the canvas, CSS pixels. */
-  place() {
-    const { width, height } = this.film.canvas;
-    const room = { width: this.canvas.clientWidth, height: this.canvas.clientHeight };
-    const scale = Math.min(room.width / width, room.height / height) * this.view.zoom;
-    return {
-      scale,
-      width: width * scale,
-      height: height * scale,
-      x: (room.width - width * scale) / 2 + this.view.x,
-      y: (room.height - height * scale) / 2 + this.view.y,
-    };
-  }
-
-  /** Zoom so that the point (CSS pixels from the canvas's corner) stays where it is. */
-  zoomAt(factor, x = this.canvas.clientWidth / 2, y = this.canvas.clientHeight / 2) {
-    const zoom = Math.max(1, Math.min(MAX_ZOOM, this.view.zoom * factor));
-    const share = zoom / this.view.zoom;
-    const middle = { x: this.canvas.clientWidth / 2, y: this.canvas.clientHeight / 2 };
-    this.view.x = (x - middle.x) * (1 - share) + this.view.x * share;
-    this.view.y = (y - middle.y) * (1 - share) + this.view.y * share;
-    this.view.zoom = zoom;
+  zoomAt(factor, x = this.room.width / 2, y = this.room.height / 2) {
+    this.view.zoomAt(factor, { x, y }, this.room);
     this.keepInReach();
   }
 
@@ -140,58 +160,104 @@ export class Viewer extends EventTarget {
     this.keepInReach();
   }
 
-  /** One film pixel on one screen pixel. */
-  showActualSize() {
-    this.view.zoom = 1;
-    const fitted = this.place().scale * (window.devicePixelRatio || 1);
-    this.zoomAt(1 / fitted);
+  turn() {
+    this.view.turn();
+    this.keepInReach();
   }
 
-  /** The film never leaves the canvas: its edge stops at the canvas's edge. */
+  /** One film pixel on one screen pixel. */
+  showActualSize() {
+    const { width } = this.film;
+    this.view.zoom = 1;
+    this.zoomAt(this.shape.width && width / (this.shape.width * this.map.scale * (window.devicePixelRatio || 1)));
+  }
+
   keepInReach() {
     if (!this.film) return;
-    const place = this.place();
-    const reach = { x: Math.max(0, place.width - this.canvas.clientWidth) / 2, y: Math.max(0, place.height - this.canvas.clientHeight) / 2 };
-    this.view.x = Math.max(-reach.x, Math.min(reach.x, this.view.x));
-    this.view.y = Math.max(-reach.y, Math.min(reach.y, this.view.y));
+    this.view.keepInReach(this.shape, this.room);
     this.changed();
   }
 
   reset() {
-    this.view = { zoom: 1, x: 0, y: 0 };
+    this.view.reset();
     this.setWindow({ ...FULL_WINDOW });
+  }
+
+  /** Follow another viewer's place and window: the film beside moves with it. */
+  follow(leader) {
+    Object.assign(this.view, { zoom: leader.view.zoom, x: leader.view.x, y: leader.view.y, turns: leader.view.turns });
+    this.window = { ...leader.window };
+    this.draw();
+  }
+
+  // Ruler and box: both are drawn from one point to another
+
+  setMode(mode) {
+    this.mode = this.mode === mode ? "window" : mode;
+    if (this.mode === "ruler") this.ruler ??= [0.3, 0.5, 0.7, 0.5];
+    else this.ruler = null;
+    this.drawn = this.mode === "box" ? [0.4, 0.4, 0.6, 0.6] : null;
+    this.changed();
+  }
+
+  get line() {
+    return this.mode === "ruler" ? this.ruler : this.drawn;
+  }
+
+  set line(value) {
+    if (this.mode === "ruler") this.ruler = value;
+    else this.drawn = value;
+    this.changed();
+  }
+
+  /** Length of a line in mm where the pixel spacing is known, else in film pixels. */
+  measure([x0, y0, x1, y1]) {
+    const [width, height] = this.extent.mm ?? this.extent.px;
+    return { length: Math.hypot((x1 - x0) * width, (y1 - y0) * height), unit: this.extent.mm ? "mm" : "px" };
+  }
+
+  wordsOf(line) {
+    const { length, unit } = this.measure(line);
+    const figure = new Intl.NumberFormat(document.documentElement.lang, { maximumFractionDigits: unit === "mm" ? 1 : 0 });
+    return `${figure.format(length)} ${unit}`;
   }
 
   // Drawing
 
   draw() {
-    if (this.drawing || !this.film) return;
-    this.drawing = requestAnimationFrame(() => {
-      this.drawing = 0;
+    if (this.frame || !this.film) return;
+    this.frame = requestAnimationFrame(() => {
+      this.frame = 0;
       this.paint();
     });
   }
 
+  marks() {
+    const boxes = this.shown.boxes ? this.boxes.map((box) => ({ ...box, colour: COLOURS.machine })) : [];
+    for (const item of this.added) if (item.box) boxes.push({ words: item.words, box: item.box, colour: COLOURS.person });
+    if (this.drawn) {
+      const [x0, y0, x1, y1] = this.drawn;
+      boxes.push({ box: [Math.min(x0, x1), Math.min(y0, y1), Math.max(x0, x1), Math.max(y0, y1)], colour: COLOURS.person, dashed: true });
+    }
+    const measures = this.ruler ? [{ line: this.ruler, words: this.wordsOf(this.ruler), colour: COLOURS.ruler }] : [];
+    if (this.shown.anatomy) for (const name of ["chest", "heart"]) if (this.lines[name]) measures.push({ ...this.lines[name], colour: COLOURS[name] });
+    return { boxes, measures };
+  }
+
   paint() {
     const ratio = window.devicePixelRatio || 1;
-    const [width, height] = [Math.round(this.canvas.clientWidth * ratio), Math.round(this.canvas.clientHeight * ratio)];
+    const [width, height] = [Math.round(this.room.width * ratio), Math.round(this.room.height * ratio)];
     if (!width || !height) return;
     if (this.canvas.width !== width || this.canvas.height !== height) Object.assign(this.canvas, { width, height });
+    if (this.painter.isLost) this.painter = new FlatPainter();
     const context = this.canvas.getContext("2d");
-    context.setTransform(ratio, 0, 0, ratio, 0, 0);
-    context.clearRect(0, 0, this.canvas.clientWidth, this.canvas.clientHeight);
-    context.imageSmoothingEnabled = true;
-    context.imageSmoothingQuality = "high";
-    const place = this.place();
-    const lay = (picture, alpha) => {
-      context.globalAlpha = alpha;
-      context.drawImage(picture, place.x, place.y, place.width, place.height);
-      context.globalAlpha = 1;
-    };
-    lay(this.film.canvas, 1);
-    if (this.shown.heat) lay(this.layerCanvas(this.shown.heat), this.strength);
-    if (this.shown.anatomy) lay(this.layerCanvas("anatomy"), 0.4 + this.strength * 0.6);
-    if (this.shown.boxes) drawBoxes(context, this.boxes, place, { colour: "#ff6a5a" });
+    const { map } = this;
+    context.setTransform(1, 0, 0, 1, 0, 0);
+    context.clearRect(0, 0, width, height);
+    const { film, other, blend, heat, strength, colours } = this;
+    this.painter.paint(context, { film, other, blend, heat, strength, colours, window: this.window, map, ratio });
+    const outlines = this.shown.anatomy ? this.maps.get("anatomy") : null;
+    drawOverlay(context, { map, film: this.shape, ratio, outlines, share: 0.4 + strength * 0.6, ...this.marks() });
     this.canvas.dataset.painted = "true";
   }
 }

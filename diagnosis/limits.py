@@ -1,0 +1,100 @@
+"""What the networks of the present release cannot do, in words with its measured figures."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from diagnosis import display, selectors
+from ml import bundle, classify
+from ml.bundle import Release
+from ml.vocabulary import NAMES
+from policy.selectors import present
+from xraydx.errors import UserError
+
+
+@dataclass(frozen=True)
+class DiseaseLimit:
+    """One disease: of 100 films with it, how many go unmarked; how many marks are right."""
+
+    name: str
+    plain: str
+    missed: int | None
+    alarms: int | None
+    right: int | None
+    auc: str
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The page's figures; a figure that the release does not state is None."""
+
+    release: str
+    diseases: list[DiseaseLimit]
+    hit: int | None
+    gate_good: str
+    gate_unfit: str
+    child_from: float | None
+    child_below: float | None
+
+
+def present_limits() -> Limits | None:
+    """The limits of the present release; None where none is installed."""
+    try:
+        return _limits_of(selectors.current_release())
+    except (UserError, bundle.ReleaseError):
+        return None
+
+
+def _limits_of(name: str) -> Limits:
+    release = display._installed_release(name)
+    metrics = {member: _metrics(str(held.folder)) for member, held in release.bundles.items()}
+    hit = _value(metrics.get("detector"), "boxed_test", "hit_0.1", "value")
+    ages = getattr(release, "child_ages", None) or (None, None)
+    return Limits(
+        release=name,
+        diseases=[_disease(code, release, metrics.get("classifier", {})) for code in NAMES],
+        hit=None if hit is None else round(100 * hit),
+        gate_good=_percent(_value(metrics.get("gate"), "good", "nih films", "refused", "value")),
+        gate_unfit=_percent(_value(metrics.get("gate"), "unfit", "all", "refused", "value")),
+        child_from=ages[0],
+        child_below=ages[1],
+    )
+
+
+def _disease(code: str, release: Release, metrics: dict[str, Any]) -> DiseaseLimit:
+    point = release.operating_points[code]
+    prevalence = {**release.bundles["classifier"].spec.prevalence, **present().prevalence}
+    share = prevalence.get(code)
+    alarms = classify.alerts_in_100(point, share) if share else None
+    auc = _value(metrics, "AUC on test", code, "value")
+    sensitivity = point.sensitivity
+    return DiseaseLimit(
+        name=display.name_of(code),
+        plain=display.plain_of(code),
+        missed=None if sensitivity is None else round(100 * (1 - sensitivity)),
+        alarms=None if alarms is None else round(alarms),
+        right=display.true_in_100(point, share),
+        auc="" if auc is None else display.figure(auc),
+    )
+
+
+@lru_cache(maxsize=64)
+def _metrics(folder: str) -> dict[str, Any]:
+    from pathlib import Path
+
+    path = Path(folder) / "metrics.json"
+    found: dict[str, Any] = json.loads(path.read_text()) if path.is_file() else {}
+    return found
+
+
+def _value(found: Any, *keys: str) -> float | None:
+    for key in keys:
+        found = found.get(key) if isinstance(found, dict) else None
+    return float(found) if isinstance(found, int | float) else None
+
+
+def _percent(share: float | None) -> str:
+    return "" if share is None else display.figure(100 * share, 1)

@@ -1,0 +1,191 @@
+"""What the reading view shows to one person: film, findings, their own reading, the prior film."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from accounts.models import User
+from accounts.permissions import Capability, may
+from diagnosis import depth, display, readings, report, selectors
+from diagnosis.models import Analysis, Film, Reading
+from diagnosis.states import Status
+from ml.vocabulary import NAMES
+
+
+@dataclass(frozen=True)
+class Line:
+    """A measured line on the film: x0 y0 x1 y1 as fractions, and its words."""
+
+    place: str
+    words: str
+
+
+def reading_context(film: Film, analysis: Analysis, user: User) -> dict[str, Any]:
+    """Everything that the reading view shows of one analysis to this person."""
+    context = display.film_context(film, analysis)
+    hidden = readings.is_hidden_from(user, analysis)
+    context |= {
+        "hidden": hidden,
+        "hides": readings.hides_until_first_look(user),
+        "viewer": viewer_of(analysis),
+        "disease_names": [(code, display.name_of(code)) for code in NAMES],
+        "child": child_of(analysis),
+        "adult_only": _is_adult_only(analysis),
+    }
+    if hidden:
+        urls = context["picture_urls"]
+        context["picture_urls"] = {name: urls[name] for name in ("film",) if name in urls}
+        context["boxes"] = []
+    if analysis.status == Status.SUCCEEDED and not hidden:
+        context |= own_context(analysis, context["cards"], user)
+    return context
+
+
+def live_context(analysis: Analysis, user: User) -> dict[str, Any]:
+    """The live part; once the analysis is final the strip's words beside it change, too."""
+    context = reading_context(analysis.film, analysis, user)
+    if analysis.is_final:
+        context |= {"strip": strip_for(user, analysis.film), "beside": True}
+    return context
+
+
+def own_context(analysis: Analysis, cards: list[display.FindingCard], user: User) -> dict[str, Any]:
+    """The person's side: what they judge, the draft of their report, what is signed."""
+    signed = list(analysis.readings.all())
+    last = signed[0] if signed else None
+    marked = [card for card in cards if card.above]
+    return {
+        "judged": [Judged(card, verdict_on(last, card.code)) for card in marked],
+        "signed": [SignedReading.of(reading) for reading in signed],
+        "last": last,
+        "words": report.draft_words(analysis),
+        "draft": last.report if last else report.draft(analysis, [c.name for c in marked]),
+        "added_json": json.dumps(last.added if last else []),
+        "first_looks": list(analysis.first_looks.filter(user=user)),
+        "disease_names": [(code, display.name_of(code)) for code in NAMES],
+    }
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A marked finding and the verdict of the last reading on it."""
+
+    card: display.FindingCard
+    verdict: str
+
+
+@dataclass(frozen=True)
+class SignedReading:
+    """A signed version in words."""
+
+    reading: Reading
+    verdicts: str
+    added: str
+
+    @classmethod
+    def of(cls, reading: Reading) -> SignedReading:
+        """Put the codes of a reading into words."""
+        words = dict(Reading.Verdict.choices)
+        verdicts = [
+            f"{display.name_of(code)}: {words[verdict]}"
+            for code, verdict in reading.findings.items()
+            if verdict in words
+        ]
+        return cls(reading, "; ".join(verdicts), ", ".join(map(report.added_name, reading.added)))
+
+
+def verdict_on(reading: Reading | None, code: str) -> str:
+    """What the reading says of the finding; empty where nothing."""
+    return str(reading.findings.get(code, "")) if reading else ""
+
+
+def viewer_of(analysis: Analysis) -> dict[str, Any]:
+    """Addresses, sizes and lines for the viewer."""
+    film = analysis.film
+    context: dict[str, Any] = {"diseases": " ".join(NAMES), "px": f"{film.width} {film.height}"}
+    if analysis.images.get("film") and depth.adds_to_picture(film):
+        context["depth"] = reverse("diagnosis:depth", args=[analysis.id])
+    spacing = film.pixel_spacing_mm
+    if spacing:
+        context["mm"] = f"{film.width * spacing[1]:.2f} {film.height * spacing[0]:.2f}"
+    if depth.is_turned(analysis):  # the picture lies otherwise than the file
+        for name in ("px", "mm"):
+            if name in context:
+                context[name] = " ".join(reversed(context[name].split()))
+    context["lines"] = lines_of(analysis)
+    return context
+
+
+def lines_of(analysis: Analysis) -> dict[str, Line]:
+    """The two lines of the cardiothoracic ratio."""
+    anatomy = analysis.anatomy or {}
+    ratio = display.ratio_of(analysis)
+    if ratio is None or "heart_line" not in anatomy:
+        return {}
+    words = _("heart %(ratio)s of the chest's width") % {"ratio": display.figure(ratio)}
+    return {
+        "heart": Line(_place_of(anatomy["heart_line"]), words),
+        "chest": Line(_place_of(anatomy["chest_line"]), _("chest")),
+    }
+
+
+def _place_of(line: list[float]) -> str:
+    return " ".join(f"{side:.4f}" for side in line)
+
+
+@dataclass(frozen=True)
+class ChildCard:
+    """What the children's reader says of pneumonia; bar and tick in 0..100."""
+
+    probability: str
+    threshold: str
+    above: bool
+    bar: float
+    tick: float
+
+
+def child_of(analysis: Analysis) -> ChildCard | None:
+    """The answer of the children's reader, where the patient's age asked for it."""
+    found = analysis.child
+    if not found:
+        return None
+    probability, threshold = float(found["pneumonia"]), float(found["threshold"])
+    return ChildCard(
+        probability=display.figure(probability),
+        threshold=display.figure(threshold),
+        above=probability >= threshold,
+        bar=round(100 * probability, 1),
+        tick=round(100 * threshold, 1),
+    )
+
+
+ADULT_FROM = 18
+
+
+def _is_adult_only(analysis: Analysis) -> bool:
+    """Whether the patient is a child, whom the networks for adults were not measured on."""
+    age = analysis.film.patient.age
+    return age is not None and age < ADULT_FROM
+
+
+def hidden_of(user: User, films: list[Film]) -> frozenset[Any]:
+    """The newest analyses of these films that wait for the person's first look."""
+    if not may(user, Capability.sign_reading) or not readings.hides_until_first_look(user):
+        return frozenset()
+    newest = [next(iter(film.analyses.all()), None) for film in films]
+    return frozenset(
+        analysis.id
+        for analysis in newest
+        if analysis is not None and readings.is_hidden_from(user, analysis)
+    )
+
+
+def strip_for(user: User, film: Film) -> list[display.StripItem]:
+    """The patient's films for the strip beside the film."""
+    films = list(selectors.history_for(user, film.patient)[: display.STRIP_LENGTH])
+    return display.strip_of(films, hidden=hidden_of(user, films))

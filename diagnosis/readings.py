@@ -1,0 +1,199 @@
+"""What people say of a film: first looks, and signed readings, each a version that stays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Max
+
+from accounts.models import User
+from accounts.permissions import Capability, may, require
+from audit.services import record
+from ml.vocabulary import NAMES
+from patients.services import attend
+from policy.selectors import present
+from xraydx.errors import Conflict, UserError
+
+from .models import Analysis, FirstLook, Reading
+from .states import Status
+
+REPORT_LENGTH = 8000
+NOTE_LENGTH = 4000
+WORDS_LENGTH = 120
+ADDED_AT_MOST = 20
+OTHER = "other"
+PREFERENCE = "hide_until_first_look"
+
+
+@dataclass(frozen=True)
+class Added:
+    """A finding that the networks missed.
+
+    code: one of the vocabulary's or OTHER, which needs words; box: x0 y0 x1 y1 as fractions
+    """
+
+    code: str
+    words: str = ""
+    box: tuple[float, float, float, float] | None = None
+
+
+def hides_until_first_look(user: User) -> bool:
+    """Whether this person looks first: their own choice, else the site's."""
+    own = user.preferences.get(PREFERENCE)
+    return present().hide_until_first_look if own is None else bool(own)
+
+
+def is_hidden_from(user: User, analysis: Analysis) -> bool:
+    """Whether the networks' reading waits for this person's first look.
+
+    Only who signs readings is asked; who has signed or looked sees it.
+    """
+    if analysis.status != Status.SUCCEEDED or not may(user, Capability.sign_reading):
+        return False
+    if not hides_until_first_look(user):
+        return False
+    looked = analysis.first_looks.filter(user=user).exists()
+    return not looked and not analysis.readings.exists()
+
+
+def choose_first_look(*, by: User, hide: bool | None) -> None:
+    """Keep whether the networks' reading waits for the person's first look; None is the site's."""
+    with transaction.atomic():
+        held = User.objects.select_for_update().get(pk=by.pk)
+        if hide is None:
+            held.preferences.pop(PREFERENCE, None)
+        else:
+            held.preferences[PREFERENCE] = hide
+        held.save(update_fields=["preferences"])
+        record(actor=by, action="preference.change", target=by, detail={PREFERENCE: hide})
+    by.preferences = held.preferences
+
+
+def record_first_look(
+    *, analysis: Analysis, by: User, impression: str, codes: Iterable[str] = ()
+) -> FirstLook:
+    """Keep what the person saw before the networks' reading; a second time changes nothing.
+
+    raises: Forbidden, UserError("impression_unknown"), Conflict("analysis_not_read")
+    """
+    patient_id = analysis.film.patient_id
+    require(by, Capability.sign_reading, target=analysis, patient_id=patient_id)
+    codes = sorted(set(codes))
+    if impression not in FirstLook.Impression.values or not set(codes) <= set(NAMES):
+        raise UserError("impression_unknown", field="impression")
+    if analysis.status != Status.SUCCEEDED:
+        raise Conflict("analysis_not_read")
+    with transaction.atomic():
+        look, created = FirstLook.objects.get_or_create(
+            analysis=analysis, user=by, defaults={"impression": impression, "codes": codes}
+        )
+        if created:
+            record(
+                actor=by,
+                action="first_look.record",
+                target=analysis,
+                patient_id=patient_id,
+                detail={"impression": impression, "codes": [*codes]},
+            )
+            attend(by, analysis.film.patient)
+    return look
+
+
+def sign_reading(
+    *,
+    analysis: Analysis,
+    by: User,
+    verdict: str | None = None,
+    findings: Mapping[str, str] | None = None,
+    added: Iterable[Added] = (),
+    report: str = "",
+    note: str = "",
+    after_version: int | None = None,
+) -> Reading:
+    """Store what a person read beside what the networks found; an amendment is a further version.
+
+    verdict: on the whole, None where it follows from the findings' own
+    findings: code → verdict on that one
+    after_version: the last version that the person saw; another since then is a conflict
+    raises: Forbidden, UserError, Conflict
+    """
+    patient_id = analysis.film.patient_id
+    require(by, Capability.sign_reading, target=analysis, patient_id=patient_id)
+    findings, missed = _checked_findings(analysis, findings or {}), [*added]
+    _check_added(missed)
+    verdict = verdict or overall_verdict(findings, missed)
+    if verdict is None or not {verdict, *findings.values()} <= set(Reading.Verdict.values):
+        raise UserError("verdict_unknown", field="verdict")
+    if len(report) > REPORT_LENGTH or len(note) > NOTE_LENGTH:
+        raise UserError("report_too_long", field="report")
+    with transaction.atomic():
+        held = Analysis.objects.select_for_update().get(id=analysis.id)
+        reading = Reading.objects.create(
+            analysis=held,
+            version=_next_version(held, after_version),
+            verdict=verdict,
+            findings=findings,
+            added=[_as_json(item) for item in missed],
+            report=report.strip(),
+            note=note.strip(),
+            signed_by=by,
+        )
+        record(
+            actor=by,
+            action="reading.sign",
+            target=reading,
+            patient_id=patient_id,
+            detail={"analysis": analysis.id, "version": reading.version},
+        )
+        attend(by, analysis.film.patient)
+    return reading
+
+
+def overall_verdict(findings: Mapping[str, str], added: list[Added]) -> str | None:
+    """The verdict on the whole: what was missed or is wrong is a disagreement; None if unsaid."""
+    said = set(findings.values())
+    if added or Reading.Verdict.DISAGREE in said:
+        return Reading.Verdict.DISAGREE
+    if Reading.Verdict.UNSURE in said:
+        return Reading.Verdict.UNSURE
+    return Reading.Verdict.AGREE if said else None
+
+
+def _next_version(held: Analysis, after_version: int | None) -> int:
+    if held.status != Status.SUCCEEDED:
+        raise Conflict("analysis_not_read")
+    last: int = held.readings.aggregate(last=Max("version"))["last"] or 0
+    if after_version is not None and after_version != last:
+        raise Conflict("signed_meanwhile")
+    return last + 1
+
+
+def _checked_findings(analysis: Analysis, findings: Mapping[str, str]) -> dict[str, str]:
+    known = set(analysis.findings.values_list("code", flat=True))
+    if not findings.keys() <= known:
+        raise UserError("finding_unknown", field="findings")
+    return dict(findings)
+
+
+def _check_added(added: list[Added]) -> None:
+    if len(added) > ADDED_AT_MOST:
+        raise UserError("added_invalid", field="added")
+    for item in added:
+        known = item.code in NAMES or (item.code == OTHER and item.words.strip())
+        if not known or len(item.words) > WORDS_LENGTH or not _lies_on_film(item.box):
+            raise UserError("added_invalid", field="added")
+
+
+def _lies_on_film(box: tuple[float, float, float, float] | None) -> bool:
+    if box is None:
+        return True
+    x0, y0, x1, y1 = box
+    return 0 <= x0 < x1 <= 1 and 0 <= y0 < y1 <= 1
+
+
+def _as_json(item: Added) -> dict[str, Any]:
+    box = [round(side, 4) for side in item.box] if item.box else None
+    return {"code": item.code, "words": item.words.strip(), "box": box}

@@ -1,0 +1,151 @@
+"""The report in words: a draft from the findings, and what its page and its PDF show."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
+from django.utils.translation import gettext as _
+
+from diagnosis import display
+from diagnosis.models import Analysis, Film, Reading
+from diagnosis.readings import OTHER
+from diagnosis.selectors import is_marked
+from policy.selectors import present
+
+
+def draft_words(analysis: Analysis) -> dict[str, str]:
+    """The sentences of which the page puts a draft together; {names} stands for findings."""
+    return {
+        "head": head_of(analysis.film),
+        "agree": _("Findings: {names}."),
+        "unsure": _("Possible: {names}."),
+        "disagree": _("No sign of: {names}."),
+        "open": _("Marked by the network, not judged yet: {names}."),
+        "nothing": _("No finding that needs action."),
+        "ratio": ratio_words(analysis),
+    }
+
+
+def draft(analysis: Analysis, marked: list[str]) -> str:
+    """The draft before anything is judged.
+
+    marked: names of the findings that the networks mark
+    """
+    words = draft_words(analysis)
+    body = words["open"].replace("{names}", ", ".join(marked)) if marked else words["nothing"]
+    return "\n".join(line for line in (words["head"], body, words["ratio"]) if line)
+
+
+def head_of(film: Film) -> str:
+    """Which film the report is about."""
+    at = date_format(localtime(film.uploaded_at), "DATE_FORMAT")
+    if film.view:
+        return _("Chest film, %(view)s view, sent on %(at)s.") % {"view": film.view, "at": at}
+    return _("Chest film, sent on %(at)s.") % {"at": at}
+
+
+def ratio_words(analysis: Analysis) -> str:
+    """The cardiothoracic ratio as a sentence; empty where it was not measured."""
+    ratio = display.ratio_of(analysis)
+    if ratio is None:
+        return ""
+    return _("Heart to chest width %(ratio)s.") % {"ratio": display.figure(ratio)}
+
+
+def added_name(item: Mapping[str, Any]) -> str:
+    """What a person added, in words."""
+    words = str(item.get("words") or "")
+    if item.get("code") == OTHER:
+        return words
+    name = display.name_of(str(item.get("code")))
+    return f"{name} ({words})" if words else name
+
+
+@dataclass(frozen=True)
+class Row:
+    """One finding of the report: the network's figures and the person's verdict."""
+
+    name: str
+    probability: str
+    threshold: str
+    marked: bool
+    verdict: str
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A box on the report's picture; own: drawn by a person."""
+
+    words: str
+    box: tuple[float, float, float, float]
+    own: bool
+
+    def on_grid(self) -> dict[str, Any]:
+        """Corner and size on a grid of 1000 by 1000, and whose box it is."""
+        x0, y0, x1, y1 = (round(1000 * side) for side in self.box)
+        return {"x": x0, "y": y0, "width": x1 - x0, "height": y1 - y0, "own": self.own}
+
+
+@dataclass(frozen=True)
+class Report:
+    """What page and PDF show; reading is None while nothing is signed."""
+
+    analysis: Analysis
+    reading: Reading | None
+    text: str
+    rows: list[Row]
+    marks: list[Mark]
+
+    @property
+    def is_final(self) -> bool:
+        """Whether somebody signed it."""
+        return self.reading is not None
+
+
+def report_of(analysis: Analysis) -> Report:
+    """The report of the last signed version, else the preliminary one of the networks."""
+    policy = present()
+    reading = next(iter(analysis.readings.all()), None)
+    findings = list(analysis.findings.all())
+    marked = [row for row in findings if is_marked(row, policy)]
+    text = reading.report if reading else ""
+    if not text:
+        text = draft(analysis, [display.name_of(row.code) for row in marked])
+    shown = [row for row in findings if row in marked or row.rank <= 3]
+    return Report(
+        analysis=analysis,
+        reading=reading,
+        text=text,
+        rows=[_row(row, reading, marked=row in marked) for row in shown],
+        marks=_marks(analysis, reading),
+    )
+
+
+def _row(finding: Any, reading: Reading | None, *, marked: bool) -> Row:
+    verdicts = dict(Reading.Verdict.choices)
+    verdict = verdicts.get(reading.findings.get(finding.code, "")) if reading else None
+    return Row(
+        name=display.name_of(finding.code),
+        probability=display.figure(finding.probability),
+        threshold=display.figure(finding.threshold),
+        marked=marked,
+        verdict=str(verdict or ""),
+    )
+
+
+def _marks(analysis: Analysis, reading: Reading | None) -> list[Mark]:
+    boxes = display.boxes_of(analysis.lesions.all(), analysis.findings.all())
+    marks = [Mark(box.label, _box(box.place.split()), own=False) for box in boxes]
+    for item in reading.added if reading else []:
+        if item.get("box"):
+            marks.append(Mark(added_name(item), _box(item["box"]), own=True))
+    return marks
+
+
+def _box(sides: Any) -> tuple[float, float, float, float]:
+    x0, y0, x1, y1 = (float(side) for side in sides)
+    return x0, y0, x1, y1
