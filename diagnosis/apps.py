@@ -11,6 +11,9 @@ class DiagnosisConfig(AppConfig):
     def ready(self) -> None:
         from patients import hooks
 
-        from . import checks, services  # noqa: F401
+        from . import checks, records, services  # noqa: F401
 
         hooks.before_erase.append(services.erase_films_of)
+        hooks.on_merge.append(records.file_under)
+        hooks.on_unmerge.append(records.file_back)
+        hooks.exporters.append(records.export_films)

@@ -216,3 +216,36 @@ class SecondVisitForm(forms.Form):
     """That a second open visit is meant."""
 
     second = forms.BooleanField(required=False, label=_("Open a second visit all the same"))
+
+
+class MergeForm(forms.Form):
+    """Which of two records stays, and why they are one person's."""
+
+    keep = forms.ChoiceField(
+        choices=[("this", "this"), ("other", "other")], widget=forms.RadioSelect, initial="this"
+    )
+    reason = forms.CharField(
+        label=_("Reason"),
+        min_length=5,
+        max_length=300,
+        widget=forms.TextInput(attrs=_quiet()),
+        help_text=_("How you know that they are one person. It stays with the merge."),
+    )
+
+
+class LookForm(forms.Form):
+    """Whom to merge with; sent as a POST, never in an address."""
+
+    text = forms.CharField(
+        label=_("Name, MRN or temporary number"),
+        max_length=2 * NAME_LENGTH,
+        widget=forms.TextInput(attrs=_quiet(type="search")),
+    )
+
+
+class ImportForm(forms.Form):
+    """A CSV with patients."""
+
+    file = forms.FileField(
+        label=_("CSV file"), widget=forms.FileInput(attrs={"accept": ".csv,text/csv"})
+    )

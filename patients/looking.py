@@ -6,7 +6,7 @@ from accounts.models import User
 from audit.services import record
 from patients import selectors
 from patients.criteria import Criteria
-from patients.models import BreakGlass, Patient, PatientChange, Visit
+from patients.models import BreakGlass, Merge, Patient, PatientChange, Visit
 from patients.paging import Page, page_of
 
 
@@ -85,5 +85,27 @@ def look_through_reasons(user: User, cursor: str = "") -> Page[BreakGlass]:
         actor=user,
         action="patient.list_break_glass",
         detail={"patients": [row.patient_id for row in page.rows]},
+    )
+    return page
+
+
+def note_candidates(user: User, patient: Patient, found: list[Patient]) -> None:
+    """Record which records were offered as the same person's."""
+    record(
+        actor=user,
+        action="patient.compare",
+        target=patient,
+        patient_id=patient.pk,
+        detail={"patients": [row.pk for row in found]},
+    )
+
+
+def look_through_merges(user: User, cursor: str = "") -> Page[Merge]:
+    """Return one page of merges and record whom it showed."""
+    page = selectors.merges(user, cursor)
+    record(
+        actor=user,
+        action="patient.list_merges",
+        detail={"patients": [row.kept_id for row in page.rows]},
     )
     return page

@@ -41,4 +41,40 @@ MESSAGES: dict[str, Message] = {
         _("This page of the list is no longer there."),
         _("Start again from the first page."),
     ),
+    "merge_of_one": Message(
+        _("A record can't be merged with itself."),
+        _("Choose another record."),
+    ),
+    "merge_reason_too_short": Message(
+        _("Merging two records needs a reason."),
+        _("Write in a few words how you know that they are one person."),
+    ),
+    "merge_undone": Message(
+        _("This merge was undone already."),
+        _("Look at both records as they are now."),
+    ),
+    "merge_not_found": Message(
+        _("This merge does not exist."),
+        _("Go back to the list of merged records."),
+    ),
+    "import_not_found": Message(
+        _("This import does not exist, or is not yours."),
+        _("Send the file again."),
+    ),
+    "import_done": Message(
+        _("These lines were registered already."),
+        _("Send the file again if it holds more."),
+    ),
+    "csv_unreadable": Message(
+        _("This file can't be read as CSV."),
+        _("Save it as CSV in UTF-8, with a first line that names the columns."),
+    ),
+    "csv_columns": Message(
+        _("The first line does not name the columns."),
+        _("Name at least family_name; mrn, given_name, birth_date and sex can follow."),
+    ),
+    "csv_too_long": Message(
+        _("The file has more than %(most)s lines."),
+        _("Send it in parts."),
+    ),
 }

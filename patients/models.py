@@ -88,9 +88,15 @@ class Patient(models.Model):
     deleted_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+"
     )
+    # The record that this one went into; a merged record is a deleted one, too.
+    merged_into = models.ForeignKey("self", models.PROTECT, null=True, related_name="merged")
 
     class Meta:
         constraints = [
+            models.CheckConstraint(
+                condition=Q(merged_into__isnull=True) | Q(deleted_at__isnull=False),
+                name="patient_merged_is_deleted",
+            ),
             models.UniqueConstraint(
                 fields=["mrn_key"],
                 condition=Q(deleted_at__isnull=True),
@@ -280,6 +286,8 @@ class PatientChange(models.Model):
         EDITED = "edited", _("changed")
         DELETED = "deleted", _("deleted")
         RESTORED = "restored", _("restored")
+        MERGED = "merged", _("merged with another record")
+        UNMERGED = "unmerged", _("merge undone")
         VISIT_OPENED = "visit_opened", _("visit opened")
         VISIT_EDITED = "visit_edited", _("visit changed")
         VISIT_CLOSED = "visit_closed", _("visit closed")
@@ -335,3 +343,52 @@ class BreakGlass(models.Model):
 
     def __str__(self) -> str:
         return f"break-glass of user {self.user_id}"
+
+
+class Merge(models.Model):
+    """Two records of one person put together, with all that it takes to part them again.
+
+    moved: ids of what went over, by kind; adopted: field → [before, after] of the kept record
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    kept = models.ForeignKey(Patient, models.CASCADE, related_name="merges")
+    gone = models.ForeignKey(Patient, models.CASCADE, related_name="+")
+    moved = models.JSONField(default=dict)
+    adopted = models.JSONField(default=dict)
+    reason = models.CharField(max_length=300)
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    at = models.DateTimeField(default=timezone.now)
+    undone_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+"
+    )
+    undone_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=~Q(kept=F("gone")), name="merge_of_two"),
+            models.UniqueConstraint(
+                fields=["gone"], condition=Q(undone_at__isnull=True), name="merge_once"
+            ),
+        ]
+        indexes = [models.Index(fields=["-at", "-id"], name="merge_by_time")]
+
+    def __str__(self) -> str:
+        return f"merge {self.pk}"
+
+
+class PatientImport(models.Model):
+    """Lines of a CSV that somebody looks at before they become patients.
+
+    lines: number and fields of those that can be registered; emptied once they are
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
+    at = models.DateTimeField(default=timezone.now)
+    lines = models.JSONField(default=list)
+    errors = models.JSONField(default=list)
+    registered = models.PositiveIntegerField(null=True)
+
+    def __str__(self) -> str:
+        return f"import {self.pk}"

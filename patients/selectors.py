@@ -14,7 +14,15 @@ from accounts.roles import Role
 from audit.services import record_refusal
 from patients.criteria import ORDERS, Criteria
 from patients.folding import fold_area, fold_name, fold_number
-from patients.models import Attendance, BreakGlass, Patient, PatientChange, SearchKey, Visit
+from patients.models import (
+    Attendance,
+    BreakGlass,
+    Merge,
+    Patient,
+    PatientChange,
+    SearchKey,
+    Visit,
+)
 from patients.paging import Page, page_of
 from xraydx.errors import NotFound
 
@@ -220,7 +228,8 @@ def changes_of(patient: Patient, *, limit: int = 200) -> list[PatientChange]:
 def deleted_patients(user: User, cursor: str = "") -> Page[Patient]:
     """Return one page of the deleted patients, last deleted first; for administrators."""
     require(user, Capability.restore_patient)
-    deleted = Patient.objects.filter(deleted_at__isnull=False).select_related("deleted_by")
+    deleted = Patient.objects.filter(deleted_at__isnull=False, merged_into__isnull=True)
+    deleted = deleted.select_related("deleted_by")
     return page_of(
         deleted, columns=("deleted_at", "id"), descending=True, cursor=cursor, size=PAGE_SIZE
     )
@@ -230,10 +239,47 @@ def deleted_patient_for(user: User, patient_id: UUID | str) -> Patient:
     """Return a deleted patient, or raise NotFound; for administrators."""
     require(user, Capability.restore_patient)
     key = _key(patient_id, "patient_not_found")
-    found = Patient.objects.filter(deleted_at__isnull=False, pk=key).first()
+    found = Patient.objects.filter(deleted_at__isnull=False, merged_into=None, pk=key).first()
     if found is None:
         raise NotFound("patient_not_found")
     return found
+
+
+def merged_into(user: User, patient_id: UUID) -> Patient | None:
+    """Return the patient whom the user may see and into whose record this one went."""
+    gone = Patient.objects.filter(pk=patient_id).values_list("merged_into", flat=True).first()
+    return visible_patients(user).filter(pk=gone).first() if gone else None
+
+
+def merges(user: User, cursor: str = "") -> Page[Merge]:
+    """Return one page of the merges, newest first; for administrators."""
+    require(user, Capability.merge_patient)
+    done = Merge.objects.select_related("kept", "gone", "by", "undone_by")
+    return page_of(done, columns=("at", "id"), descending=True, cursor=cursor, size=PAGE_SIZE)
+
+
+def merge_for(user: User, merge_id: UUID) -> Merge:
+    """Return the merge, or raise NotFound; for administrators."""
+    require(user, Capability.merge_patient)
+    found = Merge.objects.select_related("kept", "gone").filter(pk=merge_id).first()
+    if found is None:
+        raise NotFound("merge_not_found")
+    return found
+
+
+def likely_duplicates(user: User, patient: Patient, *, text: str = "") -> list[Patient]:
+    """Return up to ten records that may be the same person's: a like name or birth date.
+
+    text: a name or number to look for instead
+    """
+    others = visible_patients(user).exclude(pk=patient.pk)
+    if text:
+        return list(_with_text(others, text, by_name=True).order_by("name_key", "id")[:10])
+    alike = Q(name_key=patient.name_key)
+    if patient.birth_date:
+        family = fold_name(patient.family_name)
+        alike |= Q(birth_date=patient.birth_date, name_key__startswith=family)
+    return list(others.filter(alike).order_by("name_key", "id")[:10])
 
 
 def break_glasses(user: User, cursor: str = "") -> Page[BreakGlass]:

@@ -66,16 +66,16 @@ def register_patient(
     """
     require(by, Capability.register_patient)
     patient = Patient(
-        family_name=_tidy(family_name),
-        given_name=_tidy(given_name),
-        mrn=_tidy(mrn) or None,
+        family_name=tidied(family_name),
+        given_name=tidied(given_name),
+        mrn=tidied(mrn) or None,
         birth_date=birth_date,
         age_estimated=age_estimated,
         sex=sex,
         created_by=by,
     )
     patient.arrived_at = patient.created_at
-    _save_identity(patient)
+    save_identity(patient)
     attend(by, patient)
     keep_history(PatientChange.Action.REGISTERED, patient=patient, by=by)
     record(actor=by, action="patient.register", target=patient, patient_id=patient.pk)
@@ -101,13 +101,13 @@ def edit_patient(
     require(by, Capability.edit_patient, target=patient, patient_id=patient.pk)
     locked = lock_patient(patient.pk)
     check_version(locked, version)
-    tidy = {k: _tidy(v) if isinstance(v, str) else v for k, v in changes.items()}
+    tidy = {k: tidied(v) if isinstance(v, str) else v for k, v in changes.items()}
     if "mrn" in tidy:
         tidy["mrn"] = tidy["mrn"] or None
     values = apply_changes(locked, tidy, allowed=EDITABLE)
     if not values:
         return locked
-    _save_identity(locked)
+    save_identity(locked)
     keep_history(PatientChange.Action.EDITED, patient=locked, by=by, values=values)
     record(
         actor=by,
@@ -144,7 +144,7 @@ def restore_patient(*, patient: Patient, by: User) -> Patient:
     locked = _lock_deleted(patient.pk)
     locked.deleted_at = locked.deleted_by = None
     locked.version += 1
-    _save_identity(locked)
+    save_identity(locked)
     keep_history(PatientChange.Action.RESTORED, patient=locked, by=by)
     record(actor=by, action="patient.restore", target=locked, patient_id=locked.pk)
     return locked
@@ -159,10 +159,11 @@ def erase_patient(*, patient: Patient, by: User) -> None:
     """
     require(by, Capability.erase_patient, target=patient, patient_id=patient.pk)
     locked = _lock_deleted(patient.pk)
-    for erase in hooks.before_erase:
-        erase(locked, by)
-    record(actor=by, action="patient.erase", target=locked, patient_id=locked.pk)
-    locked.delete()
+    for row in (*locked.merged.all(), locked):
+        for erase in hooks.before_erase:
+            erase(row, by)
+        record(actor=by, action="patient.erase", target=row, patient_id=row.pk)
+        row.delete()
 
 
 @transaction.atomic
@@ -173,7 +174,7 @@ def break_glass(*, user: User, patient_id: UUID, reason: str) -> BreakGlass:
     raises: Forbidden; NotFound; UserError("reason_too_short")
     """
     require(user, Capability.break_glass, patient_id=patient_id)
-    reason = _tidy(reason)
+    reason = tidied(reason)
     if len(reason) < REASON_MIN_LENGTH:
         raise UserError("reason_too_short", field="reason")
     patient = Patient.objects.filter(pk=patient_id, deleted_at__isnull=True).first()
@@ -197,7 +198,7 @@ def break_glass(*, user: User, patient_id: UUID, reason: str) -> BreakGlass:
     return opened
 
 
-def _save_identity(patient: Patient) -> None:
+def save_identity(patient: Patient) -> None:
     """Save name and numbers with their keys; raises Conflict("mrn_taken")."""
     fold_keys(patient)
     if patient.mrn is None and patient.temporary_id is None:
@@ -224,11 +225,11 @@ def _issue_temporary_id() -> str:
 def _lock_deleted(patient_id: UUID) -> Patient:
     """Lock the row of a deleted patient."""
     patient = Patient.objects.select_for_update().filter(pk=patient_id).first()
-    if patient is None or not patient.is_deleted:
+    if patient is None or not patient.is_deleted or patient.merged_into_id:
         raise NotFound("patient_not_found")
     return patient
 
 
-def _tidy(text: Any) -> str:
+def tidied(text: Any) -> str:
     """Return text without spaces around it and with single ones inside."""
     return " ".join(str(text).split()) if text else ""

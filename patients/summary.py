@@ -40,11 +40,20 @@ def fold_keys(patient: Patient) -> None:
 def search_keys_of(patient: Patient) -> list[SearchKey]:
     """Return the search keys that the patient's name and numbers make, unsaved."""
     names = name_beginnings(patient.family_name, patient.given_name)
-    numbers = {fold_number(n) for n in (patient.mrn, patient.temporary_id) if n}
+    numbers = {fold_number(n) for n in _numbers_of(patient) if n}
     kinds = SearchKey.Kind
     keys = [(kinds.NAME, key) for key in sorted(names)]
     keys += [(kinds.NUMBER, key) for key in sorted(numbers)]
     return [SearchKey(patient=patient, kind=kind, key=key) for kind, key in keys]
+
+
+def _numbers_of(patient: Patient) -> list[str | None]:
+    """Return the patient's numbers, with those of records that were merged into theirs."""
+    own = [patient.mrn, patient.temporary_id]
+    if patient._state.adding:
+        return own
+    merged = patient.merged.values_list("mrn", "temporary_id")
+    return [*own, *(number for pair in merged for number in pair)]
 
 
 def rewrite_search_keys(patient: Patient) -> None:

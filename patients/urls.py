@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from patients.views import browse, keeping, records, visits
+from patients.views import browse, exchange, keeping, merging, records, visits
 
 app_name = "patients"
 
@@ -13,6 +13,18 @@ urlpatterns = [
     path("patients/register/", records.register, name="register"),
     path("patients/deleted/", keeping.deleted, name="deleted"),
     path("patients/reasons/", keeping.reasons, name="reasons"),
+    path("patients/merges/", merging.merges, name="merges"),
+    path("patients/merges/<uuid:merge_id>/undo/", merging.unmerge, name="unmerge"),
+    path("patients/import/", exchange.import_csv, name="import"),
+    path("patients/import/<uuid:import_id>/", exchange.import_preview, name="import_preview"),
+    path(
+        "patients/import/<uuid:import_id>/register/",
+        exchange.import_register,
+        name="import_register",
+    ),
+    path("patients/<uuid:patient_id>/merge/", merging.choose, name="merge_choose"),
+    path("patients/<uuid:patient_id>/merge/<uuid:other_id>/", merging.merge, name="merge"),
+    path("patients/<uuid:patient_id>/export/", exchange.export, name="export"),
     path("patients/<uuid:patient_id>/", records.detail, name="detail"),
     path("patients/<uuid:patient_id>/edit/", records.edit, name="edit"),
     path("patients/<uuid:patient_id>/history/", records.history, name="history"),

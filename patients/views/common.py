@@ -6,10 +6,11 @@ from typing import Any, Concatenate, ParamSpec, cast
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 
 from accounts.models import User
 from accounts.permissions import Capability, may
+from patients import selectors
 from patients.forms import ReasonForm
 from xraydx.errors import NotFound, message_for
 
@@ -33,6 +34,9 @@ def offer_reason(view: PatientView[P]) -> PatientView[P]:
         try:
             return view(request, patient_id, *args, **kwargs)
         except NotFound as error:
+            kept = selectors.merged_into(user_of(request), patient_id)
+            if kept is not None:
+                return redirect("patients:detail", patient_id=kept.pk)
             if not may(request.user, Capability.break_glass):
                 raise
             return locked_page(request, patient_id, ReasonForm(), error, status=404)

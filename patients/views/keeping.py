@@ -23,7 +23,7 @@ from patients.views.common import user_of
 def deleted(request: HttpRequest) -> HttpResponse:
     """List deleted patients."""
     page = looking.look_through_deleted(user_of(request), request.GET.get("cursor", ""))
-    return render(request, "patients/deleted.html", _page_context(page, "patients:deleted"))
+    return render(request, "patients/deleted.html", page_context(page, "patients:deleted"))
 
 
 @never_cache
@@ -32,10 +32,10 @@ def deleted(request: HttpRequest) -> HttpResponse:
 def reasons(request: HttpRequest) -> HttpResponse:
     """List records that were opened with a reason."""
     page = looking.look_through_reasons(user_of(request), request.GET.get("cursor", ""))
-    return render(request, "patients/reasons.html", _page_context(page, "patients:reasons"))
+    return render(request, "patients/reasons.html", page_context(page, "patients:reasons"))
 
 
-def _page_context(page: Page, name: str) -> dict[str, object]:  # type: ignore[type-arg]
+def page_context(page: Page, name: str) -> dict[str, object]:  # type: ignore[type-arg]
     """Return the page with the addresses of the pages beside it."""
     address = reverse(name)
     return {

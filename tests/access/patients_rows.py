@@ -4,8 +4,12 @@ from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
+from django.core.files.uploadedfile import SimpleUploadedFile
+
 from accounts.models import User
 from patients import services
+from patients.merging import merge_patients
+from patients.models import PatientImport
 from tests.access.matrix import ALL_ROLES, Call, Row, with_capability
 from tests.accounts.factories import make_administrator
 from tests.patients.factories import close, left_ago, make_patient, make_visit
@@ -15,6 +19,9 @@ EDIT = with_capability("edit_patient")
 DELETE = with_capability("delete_patient")
 RESTORE = with_capability("restore_patient")
 ERASE = with_capability("erase_patient")
+MERGE = with_capability("merge_patient")
+IMPORT = with_capability("import_patients")
+EXPORT = with_capability("export_patient")
 BREAK_GLASS = with_capability("break_glass")
 REASONS = with_capability("list_break_glass")
 EVERYBODY = with_capability("view_every_patient")
@@ -94,6 +101,39 @@ def shows(name: str, who: frozenset[Any] = ALL_ROLES, *, api: bool = False) -> l
     ]
 
 
+def two_here(actor: User | None) -> Call:
+    data = {"keep": "this", "reason": "same wristband"}
+    return Call({"patient_id": make_visit().patient_id, "other_id": make_patient().pk}, data)
+
+
+def two_shown(actor: User | None) -> Call:
+    return Call(two_here(actor).kwargs)
+
+
+def merged_here(actor: User | None) -> Call:
+    merge = merge_patients(
+        kept=make_patient(), gone=make_patient(), reason="same wristband", by=make_administrator()
+    )
+    return Call({"merge_id": merge.pk})
+
+
+def csv_sent(actor: User | None) -> Call:
+    return Call(data={"file": SimpleUploadedFile("a.csv", b"family_name,mrn\nKim,C1\n,C2\n")})
+
+
+def lines_own(actor: User | None) -> Call:
+    lines = [{"number": 2, "mrn": "C1", "family_name": "Kim", "given_name": "", "sex": "F"}]
+    lines[0] |= {"birth_date": "", "age_estimated": ""}
+    errors = [{"number": 3, "column": "family_name", "text": "Missing."}]
+    by = actor or make_administrator()
+    return Call({"import_id": PatientImport.objects.create(by=by, lines=lines, errors=errors).pk})
+
+
+def merges_made(actor: User | None) -> Call:
+    merged_here(actor)
+    return Call()
+
+
 def shows_visit(name: str, *, api: bool = False) -> list[Row]:
     """Return the rows of a page that shows a visit."""
     return [
@@ -112,6 +152,17 @@ PAGES = [
     Row("patients:register", "post", REGISTER, sending(PATIENT | VISIT), status=302),
     Row("patients:deleted", "get", RESTORE),
     Row("patients:reasons", "get", REASONS),
+    Row("patients:merges", "get", MERGE, merges_made),
+    Row("patients:unmerge", "post", MERGE, merged_here, status=302),
+    Row("patients:merge_choose", "get", MERGE, in_er),
+    Row("patients:merge_choose", "post", MERGE, sending({"text": "vo"}, in_er)),
+    Row("patients:merge", "get", MERGE, two_shown),
+    Row("patients:merge", "post", MERGE, two_here, status=302),
+    Row("patients:import", "get", IMPORT),
+    Row("patients:import", "post", IMPORT, csv_sent, status=302),
+    Row("patients:import_preview", "get", IMPORT, lines_own, "own"),
+    Row("patients:import_register", "post", IMPORT, lines_own, "own", status=302),
+    Row("patients:export", "post", EXPORT, in_er),
     *shows("patients:detail"),
     *shows("patients:history"),
     Row("patients:edit", "get", EDIT, in_er),
