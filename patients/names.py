@@ -1,5 +1,7 @@
 """A patient's name as the reader's language writes it."""
 
+import unicodedata
+
 from django.utils.translation import get_language
 
 # Written without a space between family and given name.
@@ -8,11 +10,12 @@ FAMILY_FIRST = {"ko", "vi"}
 
 
 def display_name(family: str, given: str) -> str:
-    """Return both names in one line.
+    """Return both names in one line, composed (NFC), so that every font draws them.
 
     Korean and Vietnamese put the family name first without a mark. Elsewhere a comma says
     which is which, because a list holds names of both orders.
     """
+    family, given = (unicodedata.normalize("NFC", name) for name in (family, given))
     if not given or not family:
         return family or given
     if _is_closed(family) and _is_closed(given):

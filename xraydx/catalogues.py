@@ -257,21 +257,19 @@ def update(language: str) -> list[str]:
 
 
 def letters() -> str:
-    """Return, sorted, each character that a font for our pages and reports must have.
+    """Return, sorted, each character that a font for our reports must have.
 
     Names hold more than the catalogues: the 2,350 syllables of KS X 1001 and every
-    Vietnamese letter, composed and as marks, are among them.
+    Vietnamese letter are among them.
     """
     hangul = bytes(
         byte for lead in range(0xB0, 0xC9) for trail in range(0xA1, 0xFF) for byte in (lead, trail)
     ).decode("euc_kr")
     vietnamese = "ĂăĐđĨĩŨũƠơƯư" + "".join(map(chr, range(0x1EA0, 0x1EFA)))
-    marks = "".join(map(chr, (0x300, 0x301, 0x302, 0x303, 0x306, 0x309, 0x31B, 0x323)))
     latin = "".join(map(chr, [*range(0x20, 0x7F), *range(0xA0, 0x180)]))
     texts = [str(one.string) + str(one.id) for name in LANGUAGES for one in read_catalogue(name)]
-    return "".join(
-        sorted(set("".join([hangul, vietnamese, marks, latin, "–—‘’“”…→←↑↓▲×≥≤", *texts])))
-    )
+    found = set("".join([hangul, vietnamese, latin, "–—‘’“”…▲", *texts]))
+    return "".join(sorted(one for one in found if one.isprintable()))
 
 
 def main() -> int:

@@ -1,5 +1,6 @@
 """A patient's name in each language."""
 
+import unicodedata
 from datetime import date
 
 import pytest
@@ -22,6 +23,12 @@ def test_the_family_name_comes_first_or_is_marked(language: str, shown: str) -> 
 def test_a_korean_name_is_written_in_one(language: str) -> None:
     with translation.override(language):
         assert display_name("김", "아라") == "김아라"
+
+
+@pytest.mark.parametrize(("family", "given"), [("김", "아라"), ("Nguyễn", "Thị Linh")])
+def test_a_name_stored_in_parts_is_shown_composed(family: str, given: str) -> None:
+    parts = [unicodedata.normalize("NFD", name) for name in (family, given)]
+    assert display_name(*parts) == display_name(family, given)
 
 
 def test_a_name_of_one_part_stands_alone() -> None:
