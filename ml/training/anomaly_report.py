@@ -12,10 +12,18 @@ import torch
 
 from ml.anomaly import THROUGH_PX
 from ml.bundle import WEIGHTS, Bundle
-from ml.training.anomaly import PlainFilm, build, load_small, read_children, read_plain_films
+from ml.training.anomaly import PlainFilm, build, load_small, read_plain_films
+from ml.training.anomaly_measure import (
+    TEST_ONLY,
+    boxes_by_film,
+    compare_within,
+    measure_areas,
+    measure_pointing,
+    rows_with_boxes,
+)
 from ml.training.anomaly_score import AnomalyGraph, fit_percentiles
 from ml.training.autoencoders import ReversedAutoencoder
-from ml.training.data import SHARED, read_boxes, read_layout
+from ml.training.data import SHARED
 from ml.training.export import Contract, Evidence, write_bundle
 from ml.training.members import (
     GUANGZHOU,
@@ -29,7 +37,7 @@ from ml.training.members import (
     read_checkpoint,
     round_weights,
 )
-from ml.training.metrics import Interval, bootstrap, roc_auc
+from ml.training.metrics import roc_auc
 
 PURPOSES = {
     "unet": "Says how unlike normal films a film is, by what a plain U-Net autoencoder misses.",
@@ -52,7 +60,6 @@ CANDIDATES: dict[str, list[tuple[str, ...]]] = {
 }
 
 
-TEST_ONLY = "guangzhou_numbers_not_in_train"
 ALL_PARTS = ("grid", "global", "code", "embeddings")
 BUFFERS = ("means", "spreads", "factors", "place_means", "place_spreads", "reference")
 NORMAL_FILMS = 900  # of each group, enough for the spread of a vector
@@ -103,37 +110,6 @@ def measure_distances(graph: AnomalyGraph, films: np.ndarray) -> np.ndarray:
     return distances_of(graph, sum_up(graph.network, films)[0])
 
 
-def comparisons(
-    films: Sequence[PlainFilm], readings: Mapping[str, str], *, trained: frozenset[str]
-) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Rows and truths of each comparison.
-
-    trained: patients of train, as far as their numbers tell (the README of the data says why).
-    All films have passed through 224 px by then, so that the list `normals` can be compared.
-    """
-    sides: dict[str, tuple[list[int], list[bool]]] = {}
-
-    def put(name: str, row: int, abnormal: bool) -> None:
-        rows, truths = sides.setdefault(name, ([], []))
-        rows.append(row)
-        truths.append(abnormal)
-
-    for row, film in enumerate(films):
-        reading = readings.get(film.name, "")
-        if film.group == "children":
-            put("guangzhou", row, film.truth == "abnormal")
-            if film.patient not in trained:
-                put(TEST_ONLY, row, film.truth == "abnormal")
-        elif film.group == "normals":
-            put("opacity_v_all_normals", row, False)
-        else:
-            put("nih_mined_labels", row, bool(film.labels))
-            if reading in ("normal", "opacity"):
-                put("opacity_v_normal_448px", row, reading == "opacity")
-                put("opacity_v_all_normals", row, reading == "opacity")
-    return {name: (np.array(rows), np.array(truth)) for name, (rows, truth) in sides.items()}
-
-
 @dataclass(frozen=True)
 class Summed:
     """The films of one split with their vectors.
@@ -162,10 +138,7 @@ def sum_up_split(
         films, size=config["size"], number=config["preprocessing"], note=f"plain-all-{split}"
     )
     found, excess = sum_up(network, pixels)
-    readings = {film.name: film.reading for film in read_layout(root) if film.reading}
-    trained = frozenset(f.patient for f in read_children(root) if f.split != "test")
-    sides = comparisons(films, readings, trained=trained)
-    return Summed(films, pixels, found, excess, sides)
+    return Summed(films, pixels, found, excess, compare_within(films, root))
 
 
 def groups_of(train: Summed) -> dict[str, dict[str, np.ndarray]]:
@@ -218,45 +191,12 @@ def choose_parts(
     return best[1], table
 
 
-def measure(graph: AnomalyGraph, test: Summed) -> dict[str, Any]:
-    """AUC of every comparison on `test`, with intervals over patients."""
-    result: dict[str, Any] = {}
-    distance = distances_of(graph, test.found)
-    for name, (rows, truth) in test.sides.items():
-        patients = [test.films[i].patient for i in rows]
-        interval = bootstrap(roc_auc, truth, distance[rows], groups=patients)
-        result[name] = {**interval.rounded(), "films": len(rows), "abnormal": int(truth.sum())}
-    return result
-
-
 @torch.no_grad()
-def measure_pointing(graph: AnomalyGraph, root: Path, test: Summed) -> dict[str, Any]:
-    """How often the highest point of the map lies in a box of NIH's, beside chance.
-
-    chance: the share of the film's area that the boxes cover
-    """
-    boxes: dict[str, list[tuple[float, ...]]] = {}
-    for box in read_boxes(root):
-        boxes.setdefault(box.film, []).append(box.corners)
-    hits, areas = [], []
-    for row, film in enumerate(test.films):
-        if film.name not in boxes:
-            continue
-        pixels = torch.from_numpy(test.pixels[row : row + 1]).unsqueeze(1)
-        error = graph(pixels.float() / 255)[1][0].numpy()
-        side = error.shape[0]
-        inside = np.zeros_like(error, bool)
-        for x0, y0, x1, y1 in boxes[film.name]:
-            inside[int(y0 * side) : int(y1 * side) + 1, int(x0 * side) : int(x1 * side) + 1] = True
-        margin = side // 8  # the frame of the film and burned-in letters are not the chest
-        centre = error[margin:-margin, margin:-margin]
-        peak = np.unravel_index(int(centre.argmax()), centre.shape)
-        hits.append(float(inside[peak[0] + margin, peak[1] + margin]))
-        areas.append(float(inside[margin:-margin, margin:-margin].mean()))
-    pointing: Interval = bootstrap(
-        lambda hit, _: float(hit.mean()), np.array(hits), np.array(areas)
+def maps_of(graph: AnomalyGraph, pixels: np.ndarray) -> np.ndarray:
+    """Maps [N, S, S] of prepared films [N, S, S] uint8."""
+    return np.concatenate(
+        [graph(torch.from_numpy(film[None, None]).float() / 255)[1].numpy() for film in pixels]
     )
-    return {**pointing.rounded(), "chance": round(float(np.mean(areas)), 4), "films": len(hits)}
 
 
 def report(
@@ -272,10 +212,15 @@ def report(
     )
     graph, chosen = choose_parts(kind, network, train, val)
     normal = np.array([film.truth == "normal" for film in val.films])
+    boxed = rows_with_boxes(test.films, boxes_by_film(root))
     table = fit_percentiles(distances_of(graph, val.found)[normal])
     figures = {
-        "test": measure(graph, test),
-        "pointing_at_nih_boxes": measure_pointing(graph, root, test),
+        "test": measure_areas(test.films, test.sides, distances_of(graph, test.found)),
+        "pointing_at_nih_boxes": measure_pointing(
+            [test.films[row] for row in boxed],
+            maps_of(graph, test.pixels[boxed]),
+            boxes_by_film(root),
+        ),
         "val_choice": chosen,
         "val_normal_group": compare_groups(graph, train, val),
         "parts": list(graph.parts),

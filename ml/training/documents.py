@@ -9,9 +9,16 @@ from typing import Any
 from ml.bundle import REQUIRED, Bundle, Release
 from ml.training.ablation_table import table
 from ml.training.classifier_page import classifier_lines
+from ml.training.goals import goal_table
 from ml.training.papers import figures_of
 
 PAGE = Path("docs/models.md")
+CURVES = (
+    "",
+    "The classifier's curves on the test films, written by `python -m ml evaluate`:",
+    "[receiver operating](img/roc.svg), [precision and recall](img/precision-recall.svg), "
+    "[reliability](img/reliability.svg).",
+)
 BEGIN, END = "<!-- figures: written by `python -m ml export release` -->", "<!-- end of figures -->"
 
 
@@ -43,6 +50,7 @@ def make_figures(release: Release) -> str:
     """The part of docs/models.md between the marks."""
     lines = [BEGIN, "", f"Release {release.name}, made on {release.created}.", ""]
     lines += _members_table(release)
+    lines += ["", "### what was aimed at", "", *goal_table(release), *CURVES]
     lines += ["", "### classifier", "", *classifier_lines(release.bundles["classifier"])]
     for member in (*REQUIRED, "paediatric"):
         if member != "classifier" and member in release.bundles:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
-import tempfile
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +14,7 @@ from ml.training.ablation_table import changes
 from ml.training.data import SHARED, LayoutError
 from ml.training.documents import PAGE, update_page
 from ml.training.loop import CHECKPOINTS, CONFIGS, load_config
-from ml.training.papers import figures_of, newest_version, write_release
+from ml.training.papers import newest_version, write_release
 
 
 @dataclass(frozen=True)
@@ -116,23 +114,12 @@ def export_network(
 
 
 def evaluate(arguments: argparse.Namespace) -> None:
-    """Measure networks on the test films and print their figures; writes nothing that lasts."""
-    for name in GROUPS.get(arguments.network, (arguments.network,)):
-        if name == "classifier":
-            report: Any = importlib.import_module("ml.training.classifier_report")
-            figures = report.evaluate(newest_version(name), data=arguments.data)
-        else:
-            with tempfile.TemporaryDirectory() as folder:
-                bundle = export_network(name, "measured", data=arguments.data, weights=Path(folder))
-                figures = json.loads((bundle.folder / "metrics.json").read_text())
-        print_figures(name, figures)
-
-
-def print_figures(name: str, figures: Mapping[str, Any]) -> None:
-    """Print nested figures as lines of name and value."""
-    print(f"\n{name}")
-    for label, value in figures_of(figures):
-        print(f"  {label:<70} {value}")
+    """Measure the newest release again on the test films; of all networks, write the page too."""
+    evaluation: Any = importlib.import_module("ml.training.evaluation")
+    networks = GROUPS.get(arguments.network, (arguments.network,))
+    if arguments.network == "release":
+        networks = (*networks, *OPTIONAL)
+    evaluation.evaluate(networks, data=arguments.data)
 
 
 def export(arguments: argparse.Namespace) -> None:
