@@ -124,8 +124,10 @@ def write_marks(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     x, y = (int(v) for v in rng.integers(0, size, 2))
     style = rng.integers(3)
     if style == 0:
-        text = str(rng.choice(["L", "R", "AP", "PA", "12:30", "ERECT", "SUPINE"]))
-        cv2.putText(marked, text, (x, y), cv2.FONT_HERSHEY_SIMPLEX, rng.uniform(0.3, 1.0), grey, 2)
+        text = str(rng.choice(["L", "R", "AP", "PA", "12:30", "ERECT", "SUPINE", "A", "1", "*"]))
+        thick = int(rng.integers(1, 4))
+        height = rng.uniform(0.3, 1.4)
+        cv2.putText(marked, text, (x, y), cv2.FONT_HERSHEY_SIMPLEX, height, grey, thick)
     elif style == 1:
         tip = (int(x + rng.integers(-30, 31)), int(y + rng.integers(-30, 31)))
         cv2.arrowedLine(marked, (x, y), tip, grey, 2, tipLength=0.4)
@@ -180,7 +182,7 @@ def alter(
     out = change_greys(out, rng)
     if inverted:
         out = 255 - out
-    if rng.random() < 0.3:
+    for _ in range(int(rng.choice(4, p=(0.5, 0.3, 0.15, 0.05)))):
         out = write_marks(out, rng)
     return np.ascontiguousarray(np.rot90(out, turn))
 
