@@ -136,6 +136,17 @@ class TokenForm(forms.Form):
     )
 
 
+class UserSearchForm(forms.Form):
+    """Whom to look for; sent by POST and kept in the session, because it names a person."""
+
+    name = forms.CharField(
+        label=_("Name or user name"),
+        required=False,
+        max_length=100,
+        widget=forms.TextInput(attrs={"type": "search", "autocomplete": "off"}),
+    )
+
+
 class UserFilterForm(forms.Form):
     """Which accounts the list shows; nothing here names a person."""
 

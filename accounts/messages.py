@@ -37,6 +37,10 @@ MESSAGES: dict[str, Message] = {
         _("Your role needs a second factor."),
         _("It can't be removed. To change the device, ask an administrator to reset it."),
     ),
+    "secret_unreadable": Message(
+        _("The code of the app can't be checked here."),
+        _("Use a recovery code, or ask an administrator to reset the second factor."),
+    ),
     "password_wrong": Message(
         _("The current password is not right."),
         _("Type the password that you signed in with."),

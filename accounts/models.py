@@ -1,5 +1,6 @@
 """Accounts, what proves that somebody is their holder, and what their programs hold."""
 
+import secrets
 from typing import Any, ClassVar
 from uuid import uuid4
 
@@ -11,9 +12,14 @@ from django.utils import timezone
 from django.utils.crypto import get_random_string, salted_hmac
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
+from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from accounts.permissions import ROLE_CAPABILITIES, may
 from accounts.roles import Role
+from accounts.sealing import seal, unseal
+
+# As long as SHA-1 gives, which authenticator apps expect (RFC 4226, section 4).
+AUTHENTICATOR_BYTES = 20
 
 
 def new_session_salt() -> str:
@@ -115,6 +121,24 @@ class RecoveryCode(models.Model):
 
     def __str__(self) -> str:
         return f"recovery code {self.pk}"
+
+
+class Authenticator(TOTPDevice):
+    """The secret that an account shares with an authenticator app, encrypted in its row."""
+
+    class Meta:
+        proxy = True
+
+    @classmethod
+    def make(cls, user: User) -> "Authenticator":
+        """Store a fresh secret that waits for its first code."""
+        sealed = seal(secrets.token_bytes(AUTHENTICATOR_BYTES), owner=str(user.pk))
+        return cls.objects.create(user=user, name="totp", confirmed=False, key=sealed.hex())
+
+    @property
+    def bin_key(self) -> bytes:
+        """The secret itself. raises: UserError("secret_unreadable")"""
+        return unseal(bytes.fromhex(self.key), owner=str(self.user_id))
 
 
 class SignInCounter(models.Model):

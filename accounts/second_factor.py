@@ -8,9 +8,8 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 from django.utils.safestring import SafeString, mark_safe
-from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from accounts.models import RecoveryCode, User
+from accounts.models import Authenticator, RecoveryCode, User
 from accounts.passwords import readable_secret
 from audit.services import record
 from xraydx.errors import Conflict, UserError
@@ -20,7 +19,7 @@ RECOVERY_CODES = 10
 
 def has_second_factor(user: User) -> bool:
     """Tell whether signing in takes a code."""
-    return TOTPDevice.objects.filter(user=user, confirmed=True).exists()
+    return Authenticator.objects.filter(user=user, confirmed=True).exists()
 
 
 def must_enrol(user: User) -> bool:
@@ -28,23 +27,21 @@ def must_enrol(user: User) -> bool:
     return user.role in settings.SECOND_FACTOR_ROLES and not has_second_factor(user)
 
 
-def begin_enrolment(user: User) -> TOTPDevice:
+def begin_enrolment(user: User) -> Authenticator:
     """Return the account's secret that waits for its first code, the same until then."""
     if has_second_factor(user):
         raise Conflict("second_factor_present")
-    device, _ = TOTPDevice.objects.get_or_create(
-        user=user, confirmed=False, defaults={"name": "totp"}
-    )
-    return device
+    waiting = Authenticator.objects.filter(user=user, confirmed=False).first()
+    return waiting or Authenticator.make(user)
 
 
-def qr_code(device: TOTPDevice) -> SafeString:
+def qr_code(device: Authenticator) -> SafeString:
     """Return the secret as a QR code: inline SVG without style or script."""
     svg = segno.make(device.config_url, error="m").svg_inline(scale=5, border=4, light="#fff")
     return mark_safe(svg)  # noqa: S308 - paths drawn by segno, no text in them
 
 
-def readable_key(device: TOTPDevice) -> str:
+def readable_key(device: Authenticator) -> str:
     """Return the secret as apps take it by hand: base32 in groups of four."""
     key = b32encode(device.bin_key).decode()
     return " ".join(key[i : i + 4] for i in range(0, len(key), 4))
@@ -56,7 +53,7 @@ def confirm_enrolment(*, user: User, code: str) -> list[str]:
 
     raises: UserError("code_wrong"), Conflict where there is nothing to confirm.
     """
-    device = TOTPDevice.objects.select_for_update().filter(user=user, confirmed=False).first()
+    device = Authenticator.objects.select_for_update().filter(user=user, confirmed=False).first()
     if device is None:
         raise Conflict("second_factor_absent")
     if not device.verify_token(_digits(code)):
@@ -81,7 +78,7 @@ def renew_codes(*, user: User) -> list[str]:
 @transaction.atomic
 def remove_second_factor(*, user: User, by: User) -> None:
     """Switch the second factor off: by its holder, or by an administrator who was asked to."""
-    removed, _ = TOTPDevice.objects.filter(user=user).delete()
+    removed, _ = Authenticator.objects.filter(user=user).delete()
     RecoveryCode.objects.filter(user=user).delete()
     if removed:
         record(actor=by, action="second_factor.remove", target=user)
@@ -103,7 +100,7 @@ def check_code(user: User, code: str) -> str | None:
 
     A right code is used up: the same one never counts twice.
     """
-    device = TOTPDevice.objects.select_for_update().filter(user=user, confirmed=True).first()
+    device = Authenticator.objects.select_for_update().filter(user=user, confirmed=True).first()
     if device is None:
         return None
     if len(_digits(code)) == device.digits and _digits(code) == code.replace(" ", "").strip():

@@ -4,21 +4,25 @@ from datetime import datetime
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Exists, OuterRef, QuerySet
-from django_otp.plugins.otp_totp.models import TOTPDevice
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from accounts import lockout, second_factor
-from accounts.models import ApiToken, User
+from accounts.models import ApiToken, Authenticator, User
 from accounts.permissions import Capability, require
 from accounts.roles import Role
 from xraydx.errors import NotFound
 
 
-def users_for(by: User, *, role: str = "", state: str = "") -> QuerySet[User]:
-    """Return the accounts of a role and state ("active", "closed"), "" for any."""
+def users_for(by: User, *, name: str = "", role: str = "", state: str = "") -> QuerySet[User]:
+    """Return the accounts of a role and state ("active", "closed"), "" for any.
+
+    name: a part of the name or of the user name
+    """
     require(by, Capability.manage_users)
-    devices = TOTPDevice.objects.filter(user=OuterRef("pk"), confirmed=True)
+    devices = Authenticator.objects.filter(user=OuterRef("pk"), confirmed=True)
     users = User.objects.annotate(second_factor=Exists(devices)).order_by("username")
+    if name:
+        users = users.filter(Q(username__icontains=name) | Q(full_name__icontains=name))
     if role in Role.values:
         users = users.filter(role=role)
     if state in {"active", "closed"}:

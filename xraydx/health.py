@@ -121,7 +121,8 @@ def verify_release(name: str) -> None:
 def _check_storage() -> None:
     storage = storages["default"]
     if not isinstance(storage, FileSystemStorage):
-        storage.exists("readyz")
+        # A listing: whether a file exists is answered alike without the file and without the bucket.
+        storage.listdir("readyz")
         return
     folder = Path(storage.location)
     while not folder.exists():

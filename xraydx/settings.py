@@ -305,6 +305,8 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 BREACHED_PASSWORDS = read_text("XRAYDX_BREACHED_PASSWORDS")
 SECOND_FACTOR_ROLES = read_list("XRAYDX_SECOND_FACTOR_ROLES")
+# Encrypts what authenticator apps share with accounts; another one makes all of them unreadable.
+FACTOR_KEY = read_secret("XRAYDX_FACTOR_KEY", VAR / "private" / "factor_key")
 OTP_TOTP_ISSUER = "xraydx"
 # Our own lock-out slows guesses at the code too, and never lasts over 15 minutes.
 OTP_TOTP_THROTTLE_FACTOR = 0

@@ -33,7 +33,6 @@ CHILDREN_END_S = 8.0
 SERVERS_END_S = 4
 WATCH_SERVERS_EVERY_S = 1.0
 TRIM_EVERY_S = 60.0
-MIGRATED_APPS = ("accounts", "audit", "policy", "patients", "diagnosis", "worklist")
 
 
 class Supervisor:
@@ -206,8 +205,8 @@ class Supervisor:
 def fingerprint() -> str:
     """What a prepared database depends on: the migrations, the grants and the address."""
     parts = [os.environ.get("DATABASE_URL", ""), (ROOT / "audit" / "grants.py").read_text()]
-    for app in MIGRATED_APPS:
-        parts += sorted(file.name for file in (ROOT / app / "migrations").glob("*.py"))
+    migrations = ROOT.glob("*/migrations/*.py")
+    parts += sorted(str(file.relative_to(ROOT)) for file in migrations)
     parts.append((ROOT / "requirements" / "serve.txt").read_text())
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 

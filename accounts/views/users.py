@@ -13,10 +13,16 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts import lockout, selectors, services, sign_in, tokens
-from accounts.forms import CreateUserForm, EditUserForm, TokenForm, UserFilterForm
+from accounts.forms import (
+    CreateUserForm,
+    EditUserForm,
+    TokenForm,
+    UserFilterForm,
+    UserSearchForm,
+)
 from accounts.models import User
 from accounts.permissions import Capability, require_capability
 from accounts.views.errors import show_error
@@ -24,6 +30,7 @@ from audit.services import record
 from xraydx.errors import UserError
 
 PAGE_SIZE = 50
+SEARCHED = "accounts_searched"
 
 # What one button does, and what is said afterwards.
 ACTIONS: dict[str, tuple[Callable[..., object], str | Promise]] = {
@@ -43,16 +50,22 @@ def _by(request: HttpRequest) -> User:
     return cast(User, request.user)
 
 
-@require_safe
+@require_http_methods(["GET", "HEAD", "POST"])
 @require_capability(Capability.manage_users)
 def users(request: HttpRequest) -> HttpResponse:
-    """List accounts."""
+    """List accounts; a name that is sent stays in the session until another is."""
+    record(actor=request.user, action="user.list")
+    if request.method == "POST":
+        sent = UserSearchForm(request.POST)
+        request.session[SEARCHED] = sent.cleaned_data["name"] if sent.is_valid() else ""
+        return redirect("accounts:users")
+    name = request.session.get(SEARCHED, "")
     form = UserFilterForm(request.GET)
     chosen = form.cleaned_data if form.is_valid() else {}
-    found = selectors.users_for(_by(request), **chosen)
-    record(actor=request.user, action="user.list")
+    found = selectors.users_for(_by(request), name=name, **chosen)
     page = Paginator(found, PAGE_SIZE).get_page(request.GET.get("page"))
-    return render(request, "accounts/users.html", {"form": form, "page": page, "chosen": chosen})
+    context = {"search": UserSearchForm({"name": name}), "form": form, "page": page, "name": name}
+    return render(request, "accounts/users.html", context)
 
 
 @never_cache

@@ -80,6 +80,7 @@ ROWS = [
     Row("accounts:token_revoke", "post", ALL_ROLES, own_token, "own", status=302),
     Row("accounts:token_revoke", "post", (), foreign_token, "another's", refused=404),
     Row("accounts:users", "get", MANAGE),
+    Row("accounts:users", "post", MANAGE, lambda _: Call(data={"name": "nurse"}), status=302),
     Row("accounts:user_create", "get", MANAGE),
     Row("accounts:user_create", "post", MANAGE, new_user),
     Row("accounts:user", "get", MANAGE, somebody),

@@ -1,19 +1,24 @@
+from importlib import import_module
+from typing import Any
+
 import pytest
+from django.apps import apps
 from django.test import Client
 from django_otp.oath import TOTP
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from accounts import second_factor
-from accounts.models import RecoveryCode, User
+from accounts.models import Authenticator, RecoveryCode, User
 from audit.models import Entry
 from tests.accounts.factories import PASSWORD, client_of, make_administrator, make_physician
+from xraydx.errors import UserError
 
 pytestmark = pytest.mark.django_db
 
 
 def code_for(user: User, steps: int = 0) -> str:
     """Return what the account's app shows, some steps of 30 s away from now."""
-    device = TOTPDevice.objects.get(user=user)
+    device = Authenticator.objects.get(user=user)
     totp = TOTP(device.bin_key, device.step, device.t0, device.digits)
     import time
 
@@ -146,3 +151,37 @@ def test_an_administrator_removes_a_lost_one() -> None:
     assert not second_factor.has_second_factor(user)
     entry = Entry.objects.get(action="second_factor.remove")
     assert (entry.actor_id, entry.target_id) == (administrator.pk, str(user.pk))
+
+
+def test_the_apps_secret_lies_encrypted_in_the_database_and_opens_for_its_account_only() -> None:
+    owner, other = make_physician(), make_physician()
+    device = second_factor.begin_enrolment(owner)
+    assert device.bin_key.hex() not in Authenticator.objects.values_list("key", flat=True)
+    Authenticator.objects.filter(pk=device.pk).update(user=other)
+    with pytest.raises(UserError, match="secret_unreadable"):
+        _ = Authenticator.objects.get(pk=device.pk).bin_key
+
+
+def test_under_another_key_the_code_is_no_answer_but_a_recovery_code_is(settings: Any) -> None:
+    user = make_physician()
+    codes = enrol(user)
+    code = code_for(user)
+    settings.FACTOR_KEY = "another key"
+    client = Client()
+    step = password_step(client, user)
+    answer = client.post(step, {"code": code})
+    assert answer.status_code == 503
+    assert "Use a recovery code" in answer.content.decode()
+    assert client.post(step, {"code": codes[0]}).status_code == 302
+
+
+def test_secrets_that_stood_in_clear_are_encrypted_by_the_migration() -> None:
+    user = make_physician()
+    plain = bytes(range(20))
+    row = TOTPDevice.objects.create(user=user, key=plain.hex(), confirmed=True)
+    migration = import_module("accounts.migrations.0002_sealed_authenticators")
+    for _ in range(2):
+        migration.seal_all(apps, None)
+        assert Authenticator.objects.get(pk=row.pk).bin_key == plain
+    migration.unseal_all(apps, None)
+    assert TOTPDevice.objects.get(pk=row.pk).key == plain.hex()

@@ -141,6 +141,17 @@ def test_the_list_narrows_by_role_and_state(office: Client) -> None:
     assert "Open Nurse" not in page
 
 
+def test_the_list_narrows_by_a_name_that_stands_in_no_address(office: Client) -> None:
+    make_nurse(full_name="Linh Tran")
+    make_nurse(full_name="Ara Kim", username="ara.kim")
+    answer = office.post("/users/", {"name": "RA.ki"}, follow=True)
+    assert answer.redirect_chain == [("/users/", 302)]
+    page = answer.content.decode()
+    assert "Ara Kim" in page
+    assert "Linh Tran" not in page
+    assert "Linh Tran" in office.post("/users/", {"name": ""}, follow=True).content.decode()
+
+
 def test_the_services_ask_for_the_role_themselves() -> None:
     nurse = make_nurse()
     with pytest.raises(Forbidden):

@@ -8,10 +8,9 @@ from typing import Any
 
 import pytest
 from django_otp.oath import TOTP
-from django_otp.plugins.otp_totp.models import TOTPDevice
 from playwright.sync_api import Browser, Page, expect
 
-from accounts.models import User
+from accounts.models import Authenticator, User
 from tests.accounts.factories import PASSWORD, make_administrator, make_nurse, make_token
 from tests.browser.conftest import PHONE, WORKSTATION
 
@@ -38,7 +37,7 @@ def sign_in(page: Page, username: str, password: str, path: str = "/profile/") -
 
 def app_code(user: User) -> str:
     """Return the code that the account's app shows in the next step, which counts as well."""
-    device = TOTPDevice.objects.get(user=user)
+    device = Authenticator.objects.get(user=user)
     totp = TOTP(device.bin_key, device.step, device.t0, device.digits)
     totp.time = time.time() + (30 if device.last_t >= totp.t() else 0)
     return f"{totp.token():06d}"

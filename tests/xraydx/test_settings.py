@@ -9,6 +9,9 @@ from django.core.exceptions import ImproperlyConfigured
 from xraydx import settings as code
 
 ROOT = Path(__file__).resolve().parents[2]
+FOLDERS = sorted(
+    {file.relative_to(ROOT).parts[0] for file in ROOT.glob("*/__init__.py")} - {"tests"}
+)
 READS = re.compile(r"read_(?:text|flag|int|list|path|secret)\(\s*\"([A-Z0-9_]+)\"")
 ENVIRON = re.compile(r"environ(?:\.get|\.setdefault)?[\[(]\"([A-Z][A-Z0-9_]+)\"")
 # Set by one process for another, or by other programs.
@@ -19,7 +22,7 @@ NOT_SETTINGS = {
 
 def names_in_code() -> set[str]:
     found: set[str] = set()
-    for file in (ROOT / "xraydx").rglob("*.py"):
+    for file in (file for folder in FOLDERS for file in (ROOT / folder).rglob("*.py")):
         text = file.read_text()
         found |= set(READS.findall(text)) | set(ENVIRON.findall(text))
     return found - NOT_SETTINGS
