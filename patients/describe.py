@@ -6,12 +6,14 @@ from typing import Any, NamedTuple
 
 from django.core.exceptions import FieldDoesNotExist
 from django.utils import formats, timezone
-from django.utils.dateparse import parse_datetime
+from django.utils.dateparse import parse_date, parse_datetime
 
 from accounts.models import User
 from patients.models import Patient, PatientChange, Sex, Visit
 
 NOTHING = "—"
+# Kept as text in a change.
+PARSED = {"closed_at": parse_datetime, "birth_date": parse_date}
 
 
 class Difference(NamedTuple):
@@ -77,10 +79,10 @@ def _text(name: str, value: Any) -> str:
         return NOTHING
     if name == "sex" and value in Sex.values:
         return str(Sex(value).label)
-    if name == "closed_at" and isinstance(value, str):
-        value = parse_datetime(value) or value
+    if isinstance(value, str) and name in PARSED:
+        value = PARSED[name](value) or value
     if isinstance(value, datetime):
         return formats.date_format(timezone.localtime(value), "DATETIME_FORMAT")
     if isinstance(value, date):
-        return value.isoformat()
+        return formats.date_format(value, "SHORT_DATE_FORMAT")
     return str(value)

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from patients.names import display_name
+from patients.names import SEX_LETTERS, display_name
 from patients.validation import (
     MRN_LENGTH,
     OLDEST_AGE,
@@ -173,6 +173,11 @@ class Patient(models.Model):
     def display_name(self) -> str:
         """Return the name as the reader's language writes it."""
         return display_name(self.family_name, self.given_name)
+
+    @property
+    def sex_letter(self) -> str:
+        """Return the sex as short as a list needs it."""
+        return str(SEX_LETTERS[self.sex])
 
     @property
     def number(self) -> str:

@@ -1,12 +1,18 @@
-"""A patient's name as the reader's language writes it."""
+"""A patient's name, and sex in a list, as the reader's language writes them."""
 
 import unicodedata
 
-from django.utils.translation import get_language
+from django.utils.translation import get_language, pgettext_lazy
 
 # Written without a space between family and given name.
 CLOSED_SCRIPTS = (("\uac00", "\ud7a3"), ("\u4e00", "\u9fff"), ("\u3400", "\u4dbf"))
 FAMILY_FIRST = {"ko", "vi"}
+SEX_LETTERS = {
+    "F": pgettext_lazy("sex in a list", "F"),
+    "M": pgettext_lazy("sex in a list", "M"),
+    "O": pgettext_lazy("sex in a list", "O"),
+    "U": pgettext_lazy("sex in a list", "U"),
+}
 
 
 def display_name(family: str, given: str) -> str:

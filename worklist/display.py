@@ -98,7 +98,7 @@ def _row(item: Item, queue: Queue, user: User) -> Row:
         "triage": item.waiting.triage,
         "aged": _aged_words(item, queue.policy),
         "name": patient.display_name,
-        "sex": patient.sex,
+        "sex": patient.sex_letter,
         "age": _age(patient),
         "number": _tail(patient.number),
         "area": item.lead.area,
