@@ -5,7 +5,7 @@ import logging
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -16,6 +16,7 @@ from ml.bundle import ReleaseError
 from ml.imaging.decode import PICTURE_PX, decode
 from ml.imaging.decode import warm_up as warm_up_decoder
 from ml.refusal import Refusal
+from policy.selectors import site_points
 from xraydx.errors import UserError
 
 from . import films, queue, selectors
@@ -116,13 +117,15 @@ def _read(claim: Claim) -> Status:
         film = decode(data, longest=PICTURE_PX)
     reader = reader_for(claim.release)
     _renew(claim)
-    reading = reader.read(film, on_stage=lambda _stage: _renew(claim))
+    child = _is_for_child_reader(claim, reader)
+    reading = reader.read(film, child=child, on_stage=lambda _stage: _renew(claim))
     timings.update({stage: ms for stage, ms in reading.timings_ms.items() if stage != "total"})
     with _timed(timings, "pictures"):
         pictures = reader.pictures(film, reading)
     with _timed(timings, "store"):
         images = films.store_pictures(claim.analysis_id, claim.attempt, pictures)
-    outcome = _outcome(reader, reading, timings, images)
+    site = _patiently(lambda: site_points(claim.release))
+    outcome = _outcome(reader, reading, timings, images, site)
     if reading.status == "refused":
         return _refuse(claim, reading.reason or "", outcome)
     _patiently(lambda: queue.succeed(claim, outcome))
@@ -130,20 +133,27 @@ def _read(claim: Claim) -> Status:
 
 
 def _outcome(
-    reader: "Reader", reading: "Reading", timings: dict[str, float], images: dict[str, str]
+    reader: "Reader",
+    reading: "Reading",
+    timings: dict[str, float],
+    images: dict[str, str],
+    site: Mapping[str, float],
 ) -> Outcome:
+    """site: thresholds that the site chose in place of the release's own."""
     found = sorted((reading.findings or {}).items(), key=lambda item: -item[1])
-    points = reader.release.operating_points
+    own = reader.release.operating_points
+    points = {code: site.get(code, own[code].threshold) for code, _probability in found}
     boxes = sorted(reading.lesions or (), key=lambda lesion: (not lesion.shown, -lesion.score))
     return Outcome(
         quality=_plain(reading.quality),
         abnormal=reading.abnormal,
         anomaly=_plain(reading.anomaly),
         anatomy=_plain(reading.anatomy),
+        child=_child_of(reader, reading),
         timings_ms={stage: round(float(ms), 2) for stage, ms in timings.items()},
         images=images,
         findings=[
-            FindingRow(code, float(probability), float(points[code].threshold), rank)
+            FindingRow(code, float(probability), float(points[code]), rank)
             for rank, (code, probability) in enumerate(found, start=1)
         ],
         lesions=[
@@ -151,6 +161,25 @@ def _outcome(
             for box in boxes[:LESIONS_KEPT]
         ],
     )
+
+
+def _is_for_child_reader(claim: Claim, reader: "Reader") -> bool:
+    """Whether the patient is of the age that the release has a reader of its own for."""
+    ages = reader.release.child_ages
+    if ages is None:
+        return False
+    film = _patiently(
+        lambda: Film.objects.select_related("patient").filter(id=claim.film_id).first()
+    )
+    age = film.patient.age if film else None
+    return age is not None and ages[0] <= age < ages[1]
+
+
+def _child_of(reader: "Reader", reading: "Reading") -> dict[str, Any] | None:
+    point = reader.release.child_point
+    if reading.pneumonia is None or point is None:
+        return None
+    return {"pneumonia": float(reading.pneumonia), "threshold": float(point.threshold)}
 
 
 def _content_of(claim: Claim) -> str:

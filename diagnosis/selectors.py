@@ -5,7 +5,6 @@ from contextlib import closing
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.conf import settings
 from django.db import connection
 from django.db.models import Prefetch, QuerySet
 from django.db.models.functions import Now
@@ -16,7 +15,7 @@ from ml import bundle
 from patients.models import Patient, Visit
 from patients.selectors import visible_patients
 from policy.rules import Policy
-from policy.selectors import present
+from policy.selectors import active_release, present
 from xraydx.errors import NotFound, UserError
 
 from .models import WORKER_DEAD_S, Analysis, Film, FilmMove, Finding, Reading, WorkerHeartbeat
@@ -169,7 +168,7 @@ def live_workers() -> QuerySet[WorkerHeartbeat]:
 def current_release() -> str:
     """The name of the release that new analyses are read with. raises: UserError("no_release")"""
     try:
-        return bundle.current_release(settings.RELEASE or None)
+        return active_release()
     except bundle.ReleaseError as error:
         raise UserError("no_release", status=503) from error
 

@@ -9,4 +9,8 @@ MESSAGES: dict[str, Message] = {
         _("Somebody else changed the site's rules while you were editing."),
         _("Look at the rules as they are now, then make your change again."),
     ),
+    "release_unknown": Message(
+        _("This release is not installed, or one of its files was changed."),
+        _("Choose another release, or restore its files under ml/weights."),
+    ),
 }

@@ -1,5 +1,9 @@
 """Which rules hold at this site."""
 
+from django.conf import settings
+
+from ml import bundle
+from policy import curves
 from policy.models import PolicyVersion, SitePoint
 from policy.rules import Policy, from_json
 
@@ -24,3 +28,13 @@ def threshold_of(release: str, code: str) -> float | None:
 def history(limit: int = 50) -> list[PolicyVersion]:
     """Return the last versions of the rules, newest first."""
     return list(PolicyVersion.objects.select_related("by").order_by("-version")[:limit])
+
+
+def active_release() -> str:
+    """Return the name of the release that new films are read with. raises: ReleaseError"""
+    return bundle.current_release(present().release or settings.RELEASE or None)
+
+
+def prevalence_of(policy: Policy, release: bundle.Release, code: str) -> float:
+    """Return the share of this site's films with the disease, the release's where none is set."""
+    return policy.prevalence.get(code) or curves.stated_prevalence(release, code)

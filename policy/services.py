@@ -1,5 +1,6 @@
 """Every change of the site's rules."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -7,10 +8,11 @@ from django.db import IntegrityError, transaction
 from accounts.models import User
 from accounts.permissions import Capability, require
 from audit.services import record
-from policy import selectors
-from policy.models import PolicyVersion
+from ml.bundle import ReleaseError
+from policy import curves, selectors
+from policy.models import PolicyVersion, SitePoint
 from policy.rules import Policy, check, to_json
-from xraydx.errors import Conflict
+from xraydx.errors import Conflict, UserError
 
 
 def change_policy(*, by: User, version: int, **changes: Any) -> Policy:
@@ -41,3 +43,54 @@ def change_policy(*, by: User, version: int, **changes: Any) -> Policy:
     except IntegrityError as error:
         raise Conflict("policy_changed_meanwhile") from error
     return after
+
+
+def set_points(*, by: User, release: str, thresholds: Mapping[str, float | None]) -> int:
+    """Save the thresholds that differ from those that hold, with their effects; returns how many.
+
+    thresholds: finding → probability, None for the release's own
+    raises: Forbidden; UserError("release_unknown")
+    """
+    require(by, Capability.manage_policy)
+    try:
+        loaded = curves.installed(release)
+    except ReleaseError as error:
+        raise UserError("release_unknown", field="release") from error
+    before, policy = selectors.site_points(release), selectors.present()
+    changed = {code: t for code, t in thresholds.items() if before.get(code) != t}
+    own = curves.own_thresholds(loaded)
+    with transaction.atomic():
+        for code, threshold in changed.items():
+            share = selectors.prevalence_of(policy, loaded, code)
+            at = own[code] if threshold is None else threshold
+            effect = curves.effect_of(loaded, code, at, prevalence=share)
+            row = SitePoint.objects.create(
+                release=release,
+                code=code,
+                threshold=threshold,
+                sensitivity=effect.sensitivity,
+                specificity=effect.specificity,
+                alerts_per_100=effect.alerts_per_100,
+                by=by,
+            )
+            record(
+                actor=by,
+                action="policy.set_point",
+                target=row,
+                detail={"release": release, "finding": code, "threshold": threshold},
+            )
+    return len(changed)
+
+
+def activate_release(*, by: User, release: str, version: int) -> Policy:
+    """Have new films read with this release; "" follows the newest.
+
+    raises: Forbidden; UserError("release_unknown") where it is not whole; Conflict
+    """
+    require(by, Capability.manage_policy)
+    if release:
+        try:
+            curves.installed(release)
+        except ReleaseError as error:
+            raise UserError("release_unknown", field="release") from error
+    return change_policy(by=by, version=version, release=release)

@@ -149,7 +149,7 @@ def _state(item: Item, policy: Policy) -> dict[str, str]:
 
 def _finding(item: Item, policy: Policy) -> dict[str, str]:
     """Return the finding that matters most, and how many more are marked."""
-    if policy.hide_until_first_look:
+    if item.lead.hidden:
         return {"finding": _("hidden until you have looked")}
     marked = _marked(item, policy)
     if not marked:
@@ -190,7 +190,7 @@ def _raised_words(item: Item, policy: Policy) -> str:
     if not code:
         return ""
     level = min(triage, policy.raises[code].level)
-    if policy.hide_until_first_look:
+    if item.lead.hidden:
         return _("Raised by the software. The reason shows once you have looked.")
     words = {"finding": name_of(code), "triage": triage, "level": level}
     if level == triage:

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from audit.services import record_refusal
-from diagnosis.models import Analysis, Film, Finding, Reading, Study
+from diagnosis.models import Analysis, Film, Finding, FirstLook, Reading, Study
 from diagnosis.states import ACTIVE, Status
 from patients.models import Patient
 from patients.selectors import visible_patients, visits_here
@@ -41,6 +41,8 @@ class WaitingFilm:
     status: str
     reason: str
     found: tuple[Found, ...]
+    # The site hides what the networks found until the user has looked, and they have not.
+    hidden: bool
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,7 @@ def _waiting_films(user: User, policy: Policy) -> list[WaitingFilm]:
     analyses = _newest_analyses(film.pk for film in films)
     read = [row.pk for row in analyses.values() if row.status == Status.SUCCEEDED]
     found = _findings(read, policy)
+    looked = _looked_at(user, read) if policy.hide_until_first_look else set()
     return [
         WaitingFilm(
             film_id=film.pk,
@@ -124,6 +127,7 @@ def _waiting_films(user: User, policy: Policy) -> list[WaitingFilm]:
             status=analysis.status,
             reason=analysis.reason,
             found=tuple(found[analysis.pk]),
+            hidden=policy.hide_until_first_look and analysis.pk not in looked,
         )
         for film in films
         if (analysis := analyses.get(film.pk)) is not None
@@ -145,6 +149,11 @@ def _findings(analysis_ids: list[UUID], policy: Policy) -> dict[UUID, list[Found
     ):
         found[key].append(Found(code, probability, above))
     return found
+
+
+def _looked_at(user: User, analysis_ids: list[UUID]) -> set[UUID]:
+    looks = FirstLook.objects.filter(user=user, analysis_id__in=analysis_ids)
+    return set(looks.values_list("analysis_id", flat=True))
 
 
 def _unsettled(films: list[WaitingFilm]) -> list[WaitingFilm]:

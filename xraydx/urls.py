@@ -21,6 +21,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("patients.urls")),
     path("", include("diagnosis.urls")),
     path("audit/", include("audit.urls")),
+    path("site/", include("policy.urls")),
 ]
 
 handler400 = "xraydx.error_pages.bad_request"

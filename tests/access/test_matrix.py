@@ -27,6 +27,7 @@ UNRECORDED = {
     ("get", "accounts:profile"),
     ("get", "accounts:user_create"),
     ("post", "audit:filter"),
+    ("post", "policy:activate"),
     ("get", "worklist:home"),
     ("post", "worklist:filter"),
     ("post", "worklist:changes"),
@@ -50,7 +51,7 @@ METHODS = ("get", "post", "put", "patch", "delete")
 def all_rows() -> list[Row]:
     """Collect what the applications listed."""
     rows: list[Row] = []
-    for application in ("accounts", "patients", "diagnosis", "film", "worklist"):
+    for application in ("accounts", "policy", "patients", "diagnosis", "film", "worklist"):
         name = f"tests.access.{application}_rows"
         if importlib.util.find_spec(name) is not None:
             rows += importlib.import_module(name).ROWS

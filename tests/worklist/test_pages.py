@@ -7,7 +7,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from diagnosis.models import Film, Study
+from diagnosis.models import Film, FirstLook, Study
 from policy.services import change_policy
 from tests.accounts.factories import (
     client_of,
@@ -57,10 +57,13 @@ def test_a_refused_film_says_why_and_what_to_do() -> None:
 def test_the_machine_stays_silent_where_the_site_wants_a_first_look() -> None:
     admin = make_administrator()
     change_policy(by=admin, version=0, hide_until_first_look=True)
-    make_result(make_named("Kim"))
-    text = page(client_of(make_physician()))
+    analysis = make_result(make_named("Kim"))
+    physician = make_physician()
+    text = page(client_of(physician))
     assert "Pneumothorax" not in text
     assert "Raised by the software" in text
+    FirstLook.objects.create(analysis=analysis, user=physician, impression="unsure")
+    assert "Pneumothorax" in page(client_of(physician))
 
 
 def test_an_empty_list_and_an_empty_tab_say_different_things() -> None:

@@ -1,0 +1,115 @@
+"""What the administrator's pages send."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from ml.vocabulary import NAMES
+from policy.rules import LEAST_URGENT, MAX_WAIT_MINUTES, MOST_URGENT, Policy, RaiseRule
+
+LEVELS = [(str(level), str(level)) for level in range(MOST_URGENT, LEAST_URGENT)]
+STEP = {"step": "0.001", "inputmode": "decimal", "autocomplete": "off"}
+
+
+class RulesForm(forms.Form):
+    """The site's rules: four that hold for all, five for each finding."""
+
+    version = forms.IntegerField(widget=forms.HiddenInput)
+    max_wait_minutes = forms.IntegerField(
+        label=_("Maximum wait in minutes"),
+        min_value=MAX_WAIT_MINUTES[0],
+        max_value=MAX_WAIT_MINUTES[1],
+        help_text=_("A study that nobody signed by then moves up."),
+    )
+    aged_level = forms.TypedChoiceField(
+        label=_("It then counts as triage level"), choices=LEVELS, coerce=int
+    )
+    hide_until_first_look = forms.BooleanField(
+        label=_("Hide what the networks found until the physician has looked"), required=False
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for code in NAMES:
+            self.fields[f"danger_{code}"] = forms.IntegerField(
+                required=False, min_value=1, max_value=len(NAMES)
+            )
+            self.fields[f"muted_{code}"] = forms.BooleanField(required=False)
+            self.fields[f"level_{code}"] = forms.TypedChoiceField(
+                required=False, choices=[("", "—"), *LEVELS], coerce=int, empty_value=None
+            )
+            self.fields[f"from_{code}"] = forms.FloatField(
+                required=False, min_value=0, max_value=1, widget=forms.NumberInput(attrs=STEP)
+            )
+            self.fields[f"share_{code}"] = forms.FloatField(
+                required=False, min_value=0.01, max_value=99.9, widget=forms.NumberInput(attrs=STEP)
+            )
+
+    @classmethod
+    def of(cls, policy: Policy) -> "RulesForm":
+        """Return the form filled in from the rules."""
+        initial: dict[str, Any] = {
+            name: getattr(policy, name)
+            for name in ("version", "max_wait_minutes", "aged_level", "hide_until_first_look")
+        }
+        for place, code in enumerate(policy.dangerous, 1):
+            initial[f"danger_{code}"] = place
+        for code in policy.muted:
+            initial[f"muted_{code}"] = True
+        for code, rule in policy.raises.items():
+            initial[f"level_{code}"], initial[f"from_{code}"] = rule.level, rule.threshold
+        for code, share in policy.prevalence.items():
+            initial[f"share_{code}"] = round(100 * share, 3)
+        return cls(initial=initial)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return the fields finding by finding."""
+        kinds = ("danger", "muted", "level", "from", "share")
+        return [{"code": code, **{k: self[f"{k}_{code}"] for k in kinds}} for code in NAMES]
+
+    def changes(self) -> dict[str, Any]:
+        """Return what was sent, as policy.services.change_policy takes it."""
+        sent = self.cleaned_data
+        ranked = [(sent[f"danger_{code}"], place, code) for place, code in enumerate(NAMES)]
+        return {
+            **{k: sent[k] for k in ("max_wait_minutes", "aged_level", "hide_until_first_look")},
+            "dangerous": tuple(c for rank, _place, c in sorted(r for r in ranked if r[0])),
+            "muted": frozenset(code for code in NAMES if sent[f"muted_{code}"]),
+            "raises": {
+                code: RaiseRule(sent[f"level_{code}"], sent[f"from_{code}"])
+                for code in NAMES
+                if sent[f"level_{code}"] is not None
+            },
+            "prevalence": {
+                code: sent[f"share_{code}"] / 100 for code in NAMES if sent[f"share_{code}"]
+            },
+        }
+
+
+class PointsForm(forms.Form):
+    """A threshold for each finding; empty for the release's own."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for code in NAMES:
+            self.fields[code] = forms.FloatField(
+                required=False, min_value=0, max_value=1, widget=forms.NumberInput(attrs=STEP)
+            )
+
+    @classmethod
+    def of(cls, thresholds: Mapping[str, float]) -> "PointsForm":
+        """Return the form filled in from the site's thresholds."""
+        return cls(initial=dict(thresholds))
+
+    def thresholds(self) -> dict[str, float | None]:
+        """Return what was sent."""
+        return {code: self.cleaned_data.get(code) for code in NAMES}
+
+
+class ReleaseForm(forms.Form):
+    """Which release to read with, and on which version of the rules that is based."""
+
+    release = forms.CharField(required=False, max_length=64)
+    version = forms.IntegerField()

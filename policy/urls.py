@@ -1,0 +1,14 @@
+"""Addresses of the site's rules."""
+
+from django.urls import path
+
+from policy import views
+
+app_name = "policy"
+
+urlpatterns = [
+    path("", views.rules, name="rules"),
+    path("points/", views.points, name="points"),
+    path("releases/", views.releases, name="releases"),
+    path("releases/activate/", views.activate, name="activate"),
+]
