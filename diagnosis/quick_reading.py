@@ -15,6 +15,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 from PIL import Image
 
+from ml.bundle import Release
 from ml.imaging.decode import decode
 from ml.refusal import Refusal
 from ml.vocabulary import NAMES
@@ -114,15 +115,15 @@ def _read(quick: QuickRead) -> dict[str, Any]:
     pictures = {"film": drawn["film"], "map": _map_of(drawn, child)}
     for name, png in pictures.items():
         films.store_bytes(key_of(quick.id, f"{name}.png"), png)
-    return answer_of(reader, reading, child=child).to_json(sorted(pictures))
+    return answer_of(reader.release, reading, child=child).to_json(sorted(pictures))
 
 
-def answer_of(reader: Any, reading: Any, *, child: bool) -> Answer:
+def answer_of(release: Release, reading: Any, *, child: bool) -> Answer:
     """What the reading says of pneumonia, and whether anything else is marked."""
-    findings, points = reading.findings or {}, reader.release.operating_points
+    findings, points = reading.findings or {}, release.operating_points
     marked = [name for name in NAMES if findings[name] >= points[name].threshold]
-    if child and reading.pneumonia is not None and reader.release.child_point is not None:
-        probability, threshold = reading.pneumonia, reader.release.child_point.threshold
+    if child and reading.pneumonia is not None and release.child_point is not None:
+        probability, threshold = reading.pneumonia, release.child_point.threshold
     else:
         probability, threshold = findings[PNEUMONIA], points[PNEUMONIA].threshold
     others = [name for name in marked if name != PNEUMONIA] if not child else []

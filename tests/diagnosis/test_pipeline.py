@@ -90,14 +90,14 @@ def test_a_cancel_in_mid_reading_stops_it_at_the_next_stage(
     seen: list[str] = []
     read = Reader.read
 
-    def read_and_cancel(self: Reader, film: Any, *, on_stage: Any) -> Any:
+    def read_and_cancel(self: Reader, film: Any, *, child: bool, on_stage: Any) -> Any:
         def cancel_in_time(stage: str) -> None:
             seen.append(stage)
             if stage == "detect":
                 queue.cancel(held.analysis_id)
             on_stage(stage)
 
-        return read(self, film, on_stage=cancel_in_time)
+        return read(self, film, child=child, on_stage=cancel_in_time)
 
     held = ready()
     monkeypatch.setattr(Reader, "read", read_and_cancel)
@@ -159,3 +159,15 @@ def test_the_same_film_is_read_the_same_again() -> None:
         found = Finding.objects.filter(analysis_id=held.analysis_id)
         read.append(list(found.values_list("code", "probability", "rank")))
     assert read[0] == read[1]
+
+
+@pytest.mark.parametrize(("age", "asked"), [(3, True), (0, False), (6, False), (40, False)])
+def test_the_childrens_reader_is_asked_by_age(age: int, asked: bool) -> None:
+    visit = make_visit(make_patient(birth_date=None, age_estimated=age))
+    held = claim(make_analysis(make_film(visit), release="tiny"))
+    assert pipeline.run(held) == Status.SUCCEEDED
+    found = Analysis.objects.get(id=held.analysis_id).child
+    assert (found is not None) is asked
+    if found:
+        assert 0 < found["pneumonia"] < 1
+        assert 0 < found["threshold"] < 1

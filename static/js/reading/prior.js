@@ -56,8 +56,8 @@ export class PriorFilm {
     this.stage.className = "film-stage prior-stage";
     const canvas = document.createElement("canvas");
     canvas.setAttribute("role", "img");
-    canvas.setAttribute("aria-label", this.section.querySelector("h2").textContent);
-    const caption = Object.assign(document.createElement("p"), { className: "prior-caption", textContent: this.section.querySelector("h2").textContent });
+    canvas.setAttribute("aria-label", this.section.dataset.caption);
+    const caption = Object.assign(document.createElement("p"), { className: "prior-caption", textContent: this.section.dataset.caption });
     this.stage.append(canvas, caption);
     this.root.querySelector(".stages").prepend(this.stage);
     this.beside = new Viewer(canvas, { urls: { film: url } });

@@ -1,0 +1,112 @@
+"""Quick reads: one film, one answer, nobody's record, gone after an hour."""
+
+import io
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.utils import timezone
+
+from diagnosis import films, limits, pipeline, quick, quick_reading
+from diagnosis.models import Film, QuickRead
+from diagnosis.quick_reading import key_of
+from ml.imaging.synthetic import sample_film
+from ml.imaging.write import to_png
+from ml.read import Reading
+from ml.vocabulary import NAMES
+from tests.accounts.factories import client_of, make_nurse, make_physician
+from tests.diagnosis.factories import draw_png
+from xraydx.errors import NotFound, UserError
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("tiny_release")]
+
+
+def ask(*, child: bool = False, data: bytes | None = None) -> QuickRead:
+    file = io.BytesIO(data or to_png(sample_film(3, 512)))
+    return quick.ask(file=file, child=child, by=make_nurse())
+
+
+@pytest.mark.parametrize("child", [False, True], ids=["adult", "child"])
+def test_a_film_is_answered_and_not_kept(child: bool) -> None:
+    asked = ask(child=child)
+    assert quick_reading.answer_next()
+    answered = QuickRead.objects.get(id=asked.id)
+    assert answered.state == "succeeded"
+    assert answered.answer["verdict"] in {"pneumonia", "normal", "other"}
+    assert answered.answer["reader"] == ("children" if child else "adults")
+    assert answered.answer["pictures"] == ["film", "map"]
+    assert not films.storage().exists(key_of(asked.id, "film.bin"))
+    assert not Film.objects.exists()
+    assert not quick_reading.answer_next()
+
+
+def test_an_unfit_film_is_refused_with_its_reason() -> None:
+    asked = ask(data=to_png(sample_film(3, 512) * 0 + 0.4))
+    quick_reading.answer_next()
+    answered = QuickRead.objects.get(id=asked.id)
+    assert (answered.state, answered.reason) == ("refused", "blank")
+
+
+def test_what_nothing_opens_is_refused_at_once() -> None:
+    with pytest.raises(UserError, match="format_not_supported"):
+        ask(data=b"%PDF-1.4 nothing")
+    assert not QuickRead.objects.exists()
+
+
+def test_only_who_asked_sees_the_answer() -> None:
+    asked = ask()
+    quick_reading.answer_next()
+    assert quick.view_picture(quick_id=asked.id, name="film", by=asked.asked_by)
+    for look in (
+        lambda: quick.quick_for(make_physician(), asked.id),
+        lambda: quick.view_picture(quick_id=asked.id, name="film", by=make_physician()),
+    ):
+        with pytest.raises(NotFound):
+            look()
+
+
+def test_after_an_hour_nothing_is_left() -> None:
+    asked = ask()
+    quick_reading.answer_next()
+    assert quick.forget_old() == 0
+    QuickRead.objects.update(created_at=timezone.now() - timedelta(minutes=61))
+    assert quick.forget_old() == 1
+    assert not films.storage().exists(key_of(asked.id, "film.png"))
+
+
+@pytest.mark.parametrize(
+    ("marked", "verdict"),
+    [({"Pneumonia"}, "pneumonia"), ({"Pneumothorax"}, "other"), (set(), "normal")],
+)
+def test_what_is_marked_otherwise_is_never_called_normal(marked: set[str], verdict: str) -> None:
+    release = pipeline.reader_for("tiny").release
+    step = {name: 0.0 if name in marked else -1e-3 for name in NAMES}
+    findings = {name: release.operating_points[name].threshold + step[name] for name in NAMES}
+    reading = Reading("read", None, {}, "tiny", {}, findings=findings)
+    answer = quick_reading.answer_of(release, reading, child=False)
+    assert answer.verdict == verdict
+
+
+def test_the_page_takes_a_film_and_shows_the_answer() -> None:
+    client = client_of(make_nurse())
+    sent = client.post("/quick/", {"file": SimpleUploadedFile("a.png", draw_png(5, (400, 400)))})
+    assert sent.status_code == 302
+    assert "Reading the film" in client.get(sent.url).text  # type: ignore[attr-defined]
+    QuickRead.objects.update(state="succeeded", answer=_answered())
+    text = client.get(sent.url).text  # type: ignore[attr-defined]
+    assert "PNEUMONIA" in text
+    assert "Not for diagnosis without a physician." in text
+
+
+def _answered() -> dict[str, Any]:
+    from tests.diagnosis.factories import quick_answer
+
+    return quick_answer(["film", "map"])
+
+
+def test_the_page_of_limits_counts_by_the_release() -> None:
+    found = limits.present_limits()
+    assert found
+    assert [row.name for row in found.diseases][:2] == ["Atelectasis", "Cardiomegaly"]
+    assert "free air below the diaphragm" in client_of(make_nurse()).get("/limits/").text
