@@ -13,7 +13,7 @@ from torch import nn
 from ml.bundle import WEIGHTS, Bundle, Input
 from ml.training.classifier_fit import published_truth
 from ml.training.classifier_network import build_network
-from ml.training.classifier_report import evidence_of, films_of, fit_and_measure
+from ml.training.classifier_report import DRAWN, evidence_of, films_of, fit_and_measure
 from ml.training.export import Contract, write_bundle
 from ml.training.loop import CHECKPOINTS
 from ml.training.members import round_weights
@@ -97,7 +97,7 @@ def _write(
         name, version, network, contract=bare, evidence=evidence_of({}), weights=weights
     )
     contract, metrics = fit_and_measure(bundle, bare, data=data, weights=weights)
-    metrics = {"films drawn in training": config["seen"], **metrics}
+    metrics = {DRAWN: config["seen"], **metrics}
     return write_bundle(
         name, version, network, contract=contract, evidence=evidence_of(metrics), weights=weights
     )

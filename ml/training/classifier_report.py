@@ -6,6 +6,7 @@ fold; test is for the figures only.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -49,6 +50,7 @@ from ml.training.progress import track
 from ml.vocabulary import ABNORMAL, CLASSIFIER_LABELS, NAMES
 
 ROUNDS = 500
+DRAWN = "films drawn in training"
 NORMALS_PX = 224  # side of the films in the list of normals
 LICENCE = "AGPL-3.0-only; started from ImageNet weights (Apache-2.0)"
 PURPOSE = (
@@ -299,4 +301,6 @@ def recalibrate(version: str, new: str, *, data: Path, weights: Path = WEIGHTS) 
     """
     bundle = load_bundle(weights, "classifier", version)
     contract, metrics = fit_and_measure(bundle, contract_of(bundle), data=data, weights=weights)
-    return rewrite(bundle, new, contract, evidence_of(metrics))
+    before = json.loads((bundle.folder / "metrics.json").read_text())
+    drawn = {key: before[key] for key in (DRAWN,) if key in before}
+    return rewrite(bundle, new, contract, evidence_of({**drawn, **metrics}))
