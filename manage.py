@@ -10,7 +10,9 @@ WITHOUT_SERVERS = {
     "makemessages", "spectacular", "startapp", "diffsettings",
 }  # fmt: skip
 # These change tables or grants, which the application's role may not.
-AS_OWNER = {"migrate", "apply_grants", "flush", "sqlflush", "prepare", "dbshell"}
+AS_OWNER = {
+    "migrate", "apply_grants", "flush", "sqlflush", "prepare", "dbshell", "backup", "restore",
+}  # fmt: skip
 
 
 def main() -> None:
