@@ -124,9 +124,7 @@ def sign_reading(
     require(by, Capability.sign_reading, target=analysis, patient_id=patient_id)
     findings, missed = _checked_findings(analysis, findings or {}), [*added]
     _check_added(missed)
-    verdict = verdict or overall_verdict(findings, missed)
-    if verdict is None or not {verdict, *findings.values()} <= set(Reading.Verdict.values):
-        raise UserError("verdict_unknown", field="verdict")
+    verdict = _checked_verdict(verdict or overall_verdict(findings, missed), findings)
     if len(report) > REPORT_LENGTH or len(note) > NOTE_LENGTH:
         raise UserError("report_too_long", field="report")
     with transaction.atomic():
@@ -141,15 +139,25 @@ def sign_reading(
             note=note.strip(),
             signed_by=by,
         )
-        record(
-            actor=by,
-            action="reading.sign",
-            target=reading,
-            patient_id=patient_id,
-            detail={"analysis": analysis.id, "version": reading.version},
-        )
+        _record_signature(reading, analysis)
         attend(by, analysis.film.patient)
     return reading
+
+
+def _record_signature(reading: Reading, analysis: Analysis) -> None:
+    record(
+        actor=reading.signed_by,
+        action="reading.sign",
+        target=reading,
+        patient_id=analysis.film.patient_id,
+        detail={"analysis": analysis.id, "version": reading.version},
+    )
+
+
+def _checked_verdict(verdict: str | None, findings: Mapping[str, str]) -> str:
+    if verdict is None or not {verdict, *findings.values()} <= set(Reading.Verdict.values):
+        raise UserError("verdict_unknown", field="verdict")
+    return verdict
 
 
 def overall_verdict(findings: Mapping[str, str], added: list[Added]) -> str | None:

@@ -55,7 +55,9 @@ def prior(request: HttpRequest, film_id: UUID, prior_id: UUID) -> HttpResponse:
     user = _user(request)
     film, earlier = services.view_prior(film_id=film_id, prior_id=prior_id, by=user)
     analysis = display.chosen_analysis(film, request.GET.get("analysis"))
-    if reading_view.hidden_of(user, [film, earlier]):
+    # An older film is history; a newer one that nobody here has looked at yet is not.
+    unseen = [film] if earlier.uploaded_at < film.uploaded_at else [film, earlier]
+    if reading_view.hidden_of(user, unseen):
         raise NotFound("look_first")
     context = {"film": film, "comparison": comparison.compare(analysis, earlier)}
     return render(request, "diagnosis/_prior.html", context)

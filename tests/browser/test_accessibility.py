@@ -9,12 +9,19 @@ from playwright.sync_api import Page
 
 from accounts.models import User
 from accounts.roles import Role
+from diagnosis import readings
 from diagnosis.models import Analysis
 from tests.access.matrix import Row
 from tests.access.test_matrix import all_rows
 from tests.accounts.factories import make_user
 from tests.browser.conftest import PHONE
-from tests.diagnosis.factories import make_analysis, make_failure, make_refusal, make_result
+from tests.diagnosis.factories import (
+    make_analysis,
+    make_failure,
+    make_film,
+    make_refusal,
+    make_result,
+)
 
 pytestmark = [
     pytest.mark.browser,
@@ -96,6 +103,30 @@ def test_axe_finds_nothing_in_any_state_of_a_film(
     page.locator("details:not([data-menu]) > summary").evaluate_all(
         "all => all.map(s => s.click())"
     )
+    assert violations(page) == []
+
+
+@pytest.mark.parametrize("size", [None, PHONE], ids=["workstation", "phone"])
+def test_axe_finds_nothing_before_the_first_look_nor_after_signing(
+    page: Page, signed_in: SignIn, size: Any
+) -> None:
+    if size:
+        page.set_viewport_size(size)
+    before = make_result()
+    analysis = make_result(make_film(before.film.visit))
+    physician = make_user(Role.PHYSICIAN)
+    readings.choose_first_look(by=physician, hide=True)
+    signed_in(physician)
+    page.goto(f"/films/{analysis.film_id}/")
+    assert violations(page) == []
+    readings.record_first_look(analysis=analysis, by=physician, impression="unsure")
+    for report in ("An effusion.", "A small effusion."):
+        readings.sign_reading(analysis=analysis, by=physician, verdict="agree", report=report)
+    page.goto(f"/films/{analysis.film_id}/")
+    page.wait_for_selector("canvas[data-painted]")
+    page.keyboard.press("p")
+    page.wait_for_selector(".prior")
+    page.locator(".own details > summary").evaluate_all("all => all.map(s => s.click())")
     assert violations(page) == []
 
 

@@ -17,7 +17,7 @@ from tests.accounts.factories import (
     make_physician,
     make_radiologist,
 )
-from tests.diagnosis.factories import make_result
+from tests.diagnosis.factories import make_film, make_result
 from xraydx.errors import Conflict, Forbidden, UserError
 
 pytestmark = pytest.mark.django_db
@@ -119,6 +119,18 @@ def test_the_networks_reading_waits_for_the_first_look_and_is_shown_after_it() -
     look = FirstLook.objects.get()
     assert (look.user, look.impression, look.codes) == (physician, "abnormal", ["Effusion"])
     assert Entry.objects.filter(action="first_look.record", actor_id=physician.id).exists()
+
+
+def test_a_comparison_does_not_give_away_what_waits_for_the_first_look() -> None:
+    older = make_result()
+    newer = make_result(make_film(older.film.visit))
+    physician = hider()
+    client = client_of(physician)
+    address = f"/films/{older.film_id}/prior/{newer.film_id}/"
+    readings.record_first_look(analysis=older, by=physician, impression="normal")
+    assert client.get(address).status_code == 404
+    readings.record_first_look(analysis=newer, by=physician, impression="normal")
+    assert client.get(address).status_code == 200
 
 
 def test_a_first_look_cannot_be_taken_back() -> None:

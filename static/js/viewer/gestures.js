@@ -54,7 +54,7 @@ export function bindGestures(viewer, signal) {
   };
   // A finger scrolls the page past a film that is not zoomed in; once it is, the finger moves the film.
   const allowScroll = () => {
-    canvas.style.touchAction = viewer.view.zoom > 1 || viewer.mode !== "window" ? "none" : "pan-y";
+    canvas.toggleAttribute("data-held", viewer.view.zoom > 1 || viewer.mode !== "window");
   };
 
   canvas.addEventListener("wheel", (event) => {
