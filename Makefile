@@ -8,7 +8,7 @@ TRAIN := .venv-train/bin/python
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-training lint format types messages bench evaluate sample-films up locks clean \
+.PHONY: help setup run demo test test-training lint format types messages bench evaluate sample-films up locks clean \
         train-classifier train-detector train-anomaly train-anatomy train-gate train-synthetic \
         env-serve env-dev env-train chromium
 
@@ -23,6 +23,9 @@ run: env-serve  ## Start everything on http://127.0.0.1:8000 (PORT=8010 for anot
 
 sample-films: env-serve  ## Write some synthetic films into var/sample-films to try it with
 	@$(PY) -m ml.imaging.synthetic --out var/sample-films
+
+demo: env-serve  ## Fill an installation without patients with an invented ER shift
+	@$(PY) manage.py prepare && $(PY) manage.py demo
 
 up:  ## Start the containers of docker-compose.yml
 	docker compose up --build --detach

@@ -9,9 +9,10 @@ WITHOUT_SERVERS = {
     "help", "version", "--help", "--version", "check", "collectstatic", "compilemessages",
     "makemessages", "spectacular", "startapp", "diffsettings",
 }  # fmt: skip
-# These change tables or grants, which the application's role may not.
+# These change tables, grants or what was signed, which the application's role may not.
 AS_OWNER = {
     "migrate", "apply_grants", "flush", "sqlflush", "prepare", "dbshell", "backup", "restore",
+    "demo",
 }  # fmt: skip
 
 
