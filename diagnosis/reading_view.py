@@ -16,6 +16,14 @@ from diagnosis.models import Analysis, Film, Reading
 from diagnosis.states import Status
 from ml.vocabulary import NAMES
 
+# What the page's script imports, named so that the browser need not find out one by one.
+MODULES = [
+    "js/preferences.js",
+    *(f"js/viewer/{name}.js" for name in ("viewer", "gestures", "source", "place")),
+    *(f"js/viewer/{name}.js" for name in ("gl", "flat", "overlay", "colormaps")),
+    *(f"js/reading/{name}.js" for name in ("sign", "prior")),
+]
+
 
 @dataclass(frozen=True)
 class Line:

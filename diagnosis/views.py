@@ -80,6 +80,7 @@ def film(request: HttpRequest, film_id: UUID) -> HttpResponse:
     analysis = display.chosen_analysis(film, request.GET.get("analysis"))
     context = reading_view.reading_context(film, analysis, _user(request))
     context["strip"] = reading_view.strip_for(_user(request), film)
+    context["modules"] = reading_view.MODULES
     return render(request, "diagnosis/film.html", context)
 
 
