@@ -8,6 +8,8 @@ let viewer = null;
 function takeFilms() {
   const zone = form.querySelector("[data-drop-here]");
   const input = form.querySelector("[type=file]");
+  // With a script the film is sent as soon as it is chosen.
+  form.querySelector("[type=submit]").hidden = true;
   const check = () => {
     const tooLarge = input.files[0]?.size > Number(form.dataset.maxBytes);
     input.setCustomValidity(tooLarge ? form.dataset.sayTooLarge : "");
@@ -16,7 +18,6 @@ function takeFilms() {
   };
   form.addEventListener("submit", () => {
     form.querySelector("[data-sending]").hidden = false;
-    form.querySelector("[type=submit]").disabled = true;
   });
   input.addEventListener("change", () => input.files.length && check());
   for (const kind of ["dragover", "dragleave", "drop"]) {
@@ -31,7 +32,7 @@ function takeFilms() {
     check();
   });
   // A page that the browser brings back is fresh again.
-  window.addEventListener("pageshow", () => { form.querySelector("[type=submit]").disabled = false; });
+  window.addEventListener("pageshow", () => { form.querySelector("[data-sending]").hidden = true; });
 }
 
 function showAnswer() {
