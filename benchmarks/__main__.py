@@ -5,7 +5,7 @@ python -m benchmarks [films | pages] [--store]
 
 import sys
 
-from benchmarks import films, pages
+from benchmarks import documents, films, pages
 
 if __name__ == "__main__":
     parts = {"films": films.main, "pages": pages.main}
@@ -14,4 +14,7 @@ if __name__ == "__main__":
         if options[0] not in parts:
             sys.exit(f"there is no bench {options[0]!r}; there are {', '.join(parts)}")
         wanted, options = options[:1], options[1:]
-    sys.exit(max(parts[name](options) for name in wanted))
+    status = max(parts[name](options) for name in wanted)
+    if "--store" in options:
+        documents.write_all()
+    sys.exit(status)

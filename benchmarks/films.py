@@ -5,7 +5,9 @@ python -m benchmarks films [--films N] [--workers N] [--store]
 
 import argparse
 import os
+import struct
 import time
+import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -28,6 +30,7 @@ KINDS: dict[str, Callable[[int], bytes]] = {
 AT_ONCE = 20
 # Before the first measured film: engines, helpers and plans of the database are warm in use.
 WARM_UP_FILMS = 3
+TRIES = 4
 
 
 def send_all(
@@ -45,18 +48,43 @@ def send_all(
             raise SystemExit(f"An upload was answered with {status}: {found}")
         return Sent(found["id"], sent_at, time.perf_counter() - started)
 
-    before, started = work_of(one), time.perf_counter()
+    before, busy_s, started = work_of(one), results.busy_seconds(), time.perf_counter()
     with ThreadPoolExecutor(at_once) as pool:
         sent = list(pool.map(send, films))
     took_s = time.perf_counter() - started
-    after = work_of(one)
-    worked = {group: (after[group] - before[group]) / len(films) for group in after}
-    return gather(one, sent, kind=kind, at_once=at_once, took_s=took_s, worked_s=worked)
+    after, busy_s = work_of(one), results.busy_seconds() - busy_s
+    worked = {group: after[group] - before[group] for group in after}
+    elsewhere_s = busy_s - sum(worked.values())
+    del worked["bench"]
+    return gather(
+        one,
+        sent,
+        kind=kind,
+        at_once=at_once,
+        took_s=took_s,
+        worked_s={group: seconds / len(films) for group, seconds in worked.items()},
+        elsewhere=max(0.0, elsewhere_s / (took_s * (os.cpu_count() or 1))),
+    )
+
+
+def vary(film: bytes, number: int) -> bytes:
+    """The same picture in other bytes: known ones would be answered with the film that is there."""
+    if film.startswith(b"\x89PNG"):
+        body = b"tEXtComment\x00%d" % number
+        end = len(film) - 12  # the closing chunk
+        size, check = struct.pack(">I", len(body) - 4), struct.pack(">I", zlib.crc32(body))
+        return film[:end] + size + body + check + film[end:]
+    return film[:-2] + struct.pack("<H", number)  # one pixel in a corner
 
 
 def work_of(one: Installation) -> dict[str, float]:
     """Seconds of processor time so far of the web, the workers and PostgreSQL, by group."""
-    groups = {"web": one.children("gunicorn"), "workers": one.children("celery"), "database": []}
+    groups: dict[str, list[int]] = {
+        "web": one.children("gunicorn"),
+        "workers": one.children("celery"),
+        "bench": [os.getpid(), *one.children("run_clock"), *one.children("supervisor")],
+        "database": [],
+    }
     data = str(one.servers.postgres.data)
     for process in psutil.process_iter(["cmdline"]):
         if data in " ".join(process.info["cmdline"] or ()):
@@ -67,12 +95,15 @@ def work_of(one: Installation) -> dict[str, float]:
 def _processor_s(pid: int) -> float:
     """Of a process and all that it started, ended ones included."""
     total = 0.0
-    for process in [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]:
+    own = psutil.Process(pid)
+    # The bench itself started the supervisor, whose children count on their own.
+    for process in [own, *(own.children(recursive=True) if pid != os.getpid() else ())]:
         try:
             spent = process.cpu_times()
         except psutil.NoSuchProcess:
             continue
-        total += spent.user + spent.system + spent.children_user + spent.children_system
+        total += spent.user + spent.system
+        total += 0 if pid == os.getpid() else spent.children_user + spent.children_system
     return total
 
 
@@ -120,6 +151,17 @@ def measure(one: Installation, program: Program, films: int) -> list[Round]:
             drawn = [draw(seed + number) for number in range(WARM_UP_FILMS + count)]
             seed += len(drawn)
             send_all(one, program, kind, drawn[:WARM_UP_FILMS], at_once=1)
-            rounds.append(send_all(one, program, kind, drawn[WARM_UP_FILMS:], at_once=at_once))
+            rounds.append(quietest(one, program, kind, drawn[WARM_UP_FILMS:], at_once))
             rounds[-1].print()
     return rounds
+
+
+def quietest(
+    one: Installation, program: Program, kind: str, films: list[bytes], at_once: int
+) -> Round:
+    """Repeat the round while the machine works for others too; keep the quietest."""
+    found: list[Round] = []
+    while len(found) < TRIES and not any(each.elsewhere < results.QUIET for each in found):
+        fresh = [vary(film, len(found)) for film in films]
+        found.append(send_all(one, program, kind, fresh, at_once=at_once))
+    return min(found, key=lambda each: each.elsewhere)

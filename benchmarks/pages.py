@@ -23,6 +23,9 @@ from benchmarks import results
 
 ROOT = Path(__file__).resolve().parent.parent
 GOAL_MS = 100.0
+# A page and the database take turns, so that a second core may work for others; over the goal,
+# a page is measured again unless the machine was its own.
+HALF_QUIET, TRIES = 0.3, 8
 ACCOUNTS = {
     "nurse": "nurse",
     "physician": "physician",
@@ -34,7 +37,7 @@ ACCOUNTS = {
 
 @dataclass(frozen=True)
 class Figure:
-    """What one page cost."""
+    """What one page cost; elsewhere: share of the machine that worked for others meanwhile."""
 
     page: str
     who: str
@@ -42,6 +45,7 @@ class Figure:
     cpu_ms: float
     median_ms: float
     p95_ms: float
+    elsewhere: float
 
 
 @dataclass(frozen=True)
@@ -313,15 +317,37 @@ def measure(page: Page, rounds: int) -> Figure:
             raise SystemExit(f"{page.name} as {page.who} answered {answer.status_code}")
     with CaptureQueriesContext(connection) as captured:
         page.ask(client)
-    queries = len(captured)
-    worked, times = cpu_seconds(), []
+    queries = len(captured)  # now: the next request starts the list anew
+    found: list[Figure] = []
+    while len(found) < TRIES and not any(map(is_telling, found)):
+        found.append(time_page(page, client, rounds, queries=queries))
+    return min(found, key=lambda each: each.elsewhere)
+
+
+def is_telling(figure: Figure) -> bool:
+    """Whether the figure is the page's own and not other programs'."""
+    fast = figure.p95_ms <= GOAL_MS
+    return figure.elsewhere < (HALF_QUIET if fast else results.QUIET)
+
+
+def time_page(page: Page, client: Any, rounds: int, *, queries: int) -> Figure:
+    """Ask for the page some times."""
+    worked, busy_s, begun, times = cpu_seconds(), results.busy_seconds(), time.perf_counter(), []
     for _ in range(rounds):
         started = time.perf_counter()
         page.ask(client)
         times.append(1000 * (time.perf_counter() - started))
-    cpu_ms = 1000 * (cpu_seconds() - worked) / rounds
-    p95 = statistics.quantiles(times, n=20)[-1]
-    return Figure(page.name, page.who, queries, cpu_ms, statistics.median(times), p95)
+    took_s = (time.perf_counter() - begun) * (os.cpu_count() or 1)
+    worked = cpu_seconds() - worked
+    return Figure(
+        page.name,
+        page.who,
+        queries,
+        cpu_ms=1000 * worked / rounds,
+        median_ms=statistics.median(times),
+        p95_ms=statistics.quantiles(times, n=20)[-1],
+        elsewhere=max(0.0, (results.busy_seconds() - busy_s - worked) / took_s),
+    )
 
 
 def cpu_seconds() -> float:
@@ -355,7 +381,7 @@ def report(figures: list[Figure], options: argparse.Namespace) -> None:
     if options.store:
         rows = [
             {
-                name: round(value, 1) if isinstance(value, float) else value
+                name: round(value, 2) if isinstance(value, float) else value
                 for name, value in asdict(figure).items()
             }
             for figure in figures

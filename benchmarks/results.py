@@ -9,6 +9,8 @@ from typing import Any
 
 import psutil
 
+# A measurement is undisturbed while less than this share of the machine works for others.
+QUIET = 0.05
 FOLDER = Path(__file__).resolve().parent / "results"
 
 
@@ -45,6 +47,12 @@ def _processor() -> str:
         return platform.processor()
     named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return named[0] if named else platform.processor()
+
+
+def busy_seconds() -> float:
+    """Processor time that the machine has worked so far, whoever for."""
+    times = psutil.cpu_times()
+    return times.user + times.nice + times.system + times.irq + times.softirq
 
 
 def percentile(values: list[float], share: float) -> float:

@@ -38,6 +38,7 @@ class Round:
         answer, and of the first the part that no network used
     stages_ms: milliseconds of each of STAGES per film
     worked_s: processor time per film of each group of processes
+    elsewhere: share of the machine that worked for something else meanwhile
     """
 
     kind: str
@@ -50,6 +51,7 @@ class Round:
     outside_s: list[float]
     stages_ms: dict[str, list[float]]
     worked_s: dict[str, float]
+    elsewhere: float
 
     def per_hour(self) -> float:
         """Films that this installation finishes in an hour of such a round."""
@@ -78,6 +80,7 @@ class Round:
             "upload_to_answer_s": spread(self.answered_s),
             "outside_networks_s": spread(self.outside_s),
             "films_per_hour": round(self.per_hour()),
+            "machine_busy_elsewhere": round(self.elsewhere, 2),
             "processor_ms_per_film": {
                 name: round(1000 * seconds) for name, seconds in self.worked_s.items()
             },
@@ -102,6 +105,7 @@ class Round:
         worked = ", ".join(f"{name} {ms} ms" for name, ms in said["processor_ms_per_film"].items())
         print(f"  processor time of a film: {worked}")
         print(f"  films per hour: {said['films_per_hour']}")
+        print(f"  of the machine, {100 * self.elsewhere:.0f} % worked for something else")
 
 
 def gather(
@@ -112,6 +116,7 @@ def gather(
     at_once: int,
     took_s: float,
     worked_s: dict[str, float],
+    elsewhere: float,
 ) -> Round:
     """Join what was sent with what the database holds of it."""
     with psycopg.connect(one.servers.postgres.url(OWNER)) as connection:
@@ -132,4 +137,4 @@ def gather(
         refused += status == "refused"
     answered_s = [film.answered_s for film in sent]
     return Round(kind, at_once, release, refused, took_s, stored_s, answered_s, outside_s,
-                 dict(stages), worked_s)  # fmt: skip
+                 dict(stages), worked_s, elsewhere)  # fmt: skip
