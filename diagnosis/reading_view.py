@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from accounts.permissions import Capability, may
 from diagnosis import depth, display, readings, report, selectors
 from diagnosis.models import Analysis, Film, Reading
 from diagnosis.states import Status
@@ -51,6 +51,14 @@ def reading_context(film: Film, analysis: Analysis, user: User) -> dict[str, Any
         context["boxes"] = []
     if analysis.status == Status.SUCCEEDED and not hidden:
         context |= own_context(analysis, context["cards"], user)
+    return context
+
+
+def row_context(analysis: Analysis, user: User) -> dict[str, Any]:
+    """What a line about one analysis shows to this person."""
+    context: dict[str, Any] = display.row_context(analysis)
+    if readings.is_hidden_from(user, analysis):
+        context["headline"] = _("Your first look")
     return context
 
 
@@ -181,16 +189,10 @@ def _is_adult_only(analysis: Analysis) -> bool:
     return age is not None and age < ADULT_FROM
 
 
-def hidden_of(user: User, films: list[Film]) -> frozenset[Any]:
+def hidden_of(user: User, films: list[Film]) -> frozenset[UUID]:
     """The newest analyses of these films that wait for the person's first look."""
-    if not may(user, Capability.sign_reading) or not readings.hides_until_first_look(user):
-        return frozenset()
     newest = [next(iter(film.analyses.all()), None) for film in films]
-    return frozenset(
-        analysis.id
-        for analysis in newest
-        if analysis is not None and readings.is_hidden_from(user, analysis)
-    )
+    return readings.hidden_from(user, [analysis for analysis in newest if analysis is not None])
 
 
 def strip_for(user: User, film: Film) -> list[display.StripItem]:

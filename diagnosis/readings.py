@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Max
@@ -47,16 +48,21 @@ def hides_until_first_look(user: User) -> bool:
 
 
 def is_hidden_from(user: User, analysis: Analysis) -> bool:
-    """Whether the networks' reading waits for this person's first look.
+    """Whether the networks' reading waits for this person's first look."""
+    return bool(hidden_from(user, [analysis]))
 
-    Only who signs readings is asked; who has signed or looked sees it.
+
+def hidden_from(user: User, analyses: Iterable[Analysis]) -> frozenset[UUID]:
+    """The analyses that wait for this person's first look.
+
+    Only who signs readings is asked; who has looked sees it, and everybody once it is signed.
     """
-    if analysis.status != Status.SUCCEEDED or not may(user, Capability.sign_reading):
-        return False
-    if not hides_until_first_look(user):
-        return False
-    looked = analysis.first_looks.filter(user=user).exists()
-    return not looked and not analysis.readings.exists()
+    if not may(user, Capability.sign_reading) or not hides_until_first_look(user):
+        return frozenset()
+    read = [row for row in analyses if row.status == Status.SUCCEEDED and not row.readings.exists()]
+    ids = {row.id for row in read}
+    looks = FirstLook.objects.filter(user=user, analysis__in=ids)
+    return frozenset(ids - set(looks.values_list("analysis_id", flat=True)))
 
 
 def choose_first_look(*, by: User, hide: bool | None) -> None:

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from diagnosis import display
 from diagnosis.models import Analysis, Film, Reading
 from diagnosis.readings import OTHER
-from diagnosis.selectors import is_marked
+from diagnosis.selectors import findings_to_show, is_marked
 from policy.selectors import present
 
 
@@ -110,12 +110,11 @@ def report_of(analysis: Analysis) -> Report:
     """The report of the last signed version, else the preliminary one of the networks."""
     policy = present()
     reading = next(iter(analysis.readings.all()), None)
-    findings = list(analysis.findings.all())
-    marked = [row for row in findings if is_marked(row, policy)]
+    shown = findings_to_show(analysis, policy)
+    marked = [row for row in shown if is_marked(row, policy)]
     text = reading.report if reading else ""
     if not text:
         text = draft(analysis, [display.name_of(row.code) for row in marked])
-    shown = [row for row in findings if row in marked or row.rank <= 3]
     return Report(
         analysis=analysis,
         reading=reading,

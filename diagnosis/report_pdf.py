@@ -111,7 +111,7 @@ def _evidence(report: Report, picture: bytes | None) -> list[Flowable]:
 
 def _findings(report: Report, width: float) -> Table:
     small, head = _style(9), _style(8.5, colour=MUTED)
-    titles = (_("Network"), _("Probability"), _("Physician"))
+    titles = (_("Network"), _("Probability, marked from"), _("Physician"))
     rows = [[Paragraph(_escape(title), head) for title in titles]]
     for row in report.rows:
         mark = "▲ " if row.marked else ""

@@ -64,7 +64,7 @@ def _take_film(request: HttpRequest, visit: Visit) -> HttpResponse:
         context |= _upload_context(visit)
         return render(request, "diagnosis/upload.html", context, status=error.status)
     if _is_partial(request):
-        context = {"film": added.film, **display.row_context(added.analysis)}
+        context = {"film": added.film, **reading_view.row_context(added.analysis, _user(request))}
         return render(request, "diagnosis/_upload_row.html", context)
     return redirect("diagnosis:film", film_id=added.film.id)
 
@@ -89,7 +89,7 @@ def analysis_status(request: HttpRequest, analysis_id: UUID) -> HttpResponse:
     """The live part of the reading view, or of a row of sent films."""
     analysis = services.view_analysis(analysis_id=analysis_id, by=_user(request))
     if request.GET.get("as") == "row":
-        context = {"film": analysis.film, **display.row_context(analysis)}
+        context = {"film": analysis.film, **reading_view.row_context(analysis, _user(request))}
         return render(request, "diagnosis/_upload_row.html", context)
     context = reading_view.live_context(analysis, _user(request))
     return render(request, "diagnosis/_live.html", context)

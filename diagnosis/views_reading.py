@@ -9,6 +9,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from accounts.models import User
 from accounts.permissions import require_capability
+from accounts.sessions import not_activity
 from diagnosis import (
     comparison,
     display,
@@ -64,6 +65,7 @@ def prior(request: HttpRequest, film_id: UUID, prior_id: UUID) -> HttpResponse:
 
 
 @require_POST
+@not_activity
 def others(request: HttpRequest, film_id: UUID) -> HttpResponse:
     """Say that this person has the film open, and hear who else has."""
     film = selectors.film_for(_user(request), film_id)

@@ -4,7 +4,7 @@ from typing import Any
 
 from django import template
 
-from diagnosis import display, selectors
+from diagnosis import display, reading_view, selectors
 from patients.models import Patient
 
 register = template.Library()
@@ -14,9 +14,11 @@ register = template.Library()
 def patient_history(context: dict[str, Any], patient: Patient) -> dict[str, Any]:
     """The patient's films, newest first, as far as the user may see them."""
     request = context["request"]
+    films = list(selectors.history_for(request.user, patient))
+    hidden = reading_view.hidden_of(request.user, films)
     return {
         "patient": patient,
-        "items": display.strip_of(selectors.history_for(request.user, patient)),
+        "items": display.strip_of(films, hidden=hidden),
         "moved_away": selectors.films_moved_away(patient),
         "user": request.user,
         "request": request,

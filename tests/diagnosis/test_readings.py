@@ -7,7 +7,7 @@ import pytest
 from accounts.models import User
 from audit.models import Entry
 from diagnosis import readings
-from diagnosis.models import FirstLook, Reading
+from diagnosis.models import Analysis, FirstLook, Reading
 from diagnosis.readings import Added
 from policy.services import change_policy
 from tests.accounts.factories import (
@@ -111,6 +111,8 @@ def test_the_networks_reading_waits_for_the_first_look_and_is_shown_after_it() -
     assert "0.71" not in before
     assert "Pneumothorax 0.22" not in before
     assert client.get(f"/analyses/{analysis.id}/report/").status_code == 404
+    for address in (f"/patients/{analysis.film.patient_id}/", _row_of(analysis)):
+        assert "Pneumothorax" not in client.get(address).text
     client.post(
         f"/analyses/{analysis.id}/first-look/",
         {"impression": "abnormal", "codes": ["Effusion"]},
@@ -119,6 +121,10 @@ def test_the_networks_reading_waits_for_the_first_look_and_is_shown_after_it() -
     look = FirstLook.objects.get()
     assert (look.user, look.impression, look.codes) == (physician, "abnormal", ["Effusion"])
     assert Entry.objects.filter(action="first_look.record", actor_id=physician.id).exists()
+
+
+def _row_of(analysis: Analysis) -> str:
+    return f"/analyses/{analysis.id}/status/?as=row"
 
 
 def test_a_comparison_does_not_give_away_what_waits_for_the_first_look() -> None:
