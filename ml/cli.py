@@ -29,6 +29,7 @@ KEYS = (
     "anatomy", "timings_ms", "release",
 )  # fmt: skip
 CHILD_KEYS = (*KEYS, "pneumonia")
+MEASURED_APART = ("robustness", "yardstick")
 NETWORKS = ("classifier", "detector", "unet", "reversed_ae", "anatomy", "gate", "paediatric")
 
 
@@ -108,14 +109,16 @@ def _add_measuring(commands: Any) -> None:
     }
     for name, text in texts.items():
         command = commands.add_parser(name, help=text, description=text.capitalize() + ".")
+        more = {"evaluate": ("release", *MEASURED_APART), "export": ("release",)}.get(name, ())
         command.add_argument(
             "network",
-            choices=(*NETWORKS, "anomaly")
-            if name == "calibrate"
-            else (*NETWORKS, "anomaly", "release"),
+            choices=(*NETWORKS, "anomaly", *more),
             nargs="?" if name == "evaluate" else None,
             default="release" if name == "evaluate" else None,
-            help="release stands for all of them" if name == "evaluate" else None,
+            help="release: all of them, with table, curves and page (default); robustness: on "
+            "altered films; yardstick: the classifier's features as an anomaly network"
+            if name == "evaluate"
+            else None,
         )
         command.add_argument("--data", type=Path, help="folder of films (default: $XRAYDX_SHARED)")
         if name != "evaluate":

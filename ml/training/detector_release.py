@@ -44,7 +44,7 @@ from ml.training.members import (
 from ml.vocabulary import BOX_LABELS
 
 LOWEST_EXPONENT = 0.3
-NORMAL_FILMS = 600  # of the list `normals` of val, at most
+NORMAL_FILMS = 400  # of each collection and split, at most, evenly drawn
 
 
 def is_normal(item: BoxedFilm) -> bool:
@@ -77,6 +77,11 @@ def named(films: Sequence[BoxedFilm]) -> list[BoxedFilm]:
     return [item for item in films if (item.kinds < len(BOX_LABELS)).any()]
 
 
+def thin_out(films: Sequence[BoxedFilm]) -> list[BoxedFilm]:
+    """At most NORMAL_FILMS, evenly drawn."""
+    return list(films[:: max(1, math.ceil(len(films) / NORMAL_FILMS))])
+
+
 def see_part(watch: Watch, root: Path, rules: Mapping[str, Rules], *, split: str) -> Part:
     """See the boxed and the normal films of val or test."""
     films = read_boxed_films(root, split=split)
@@ -84,7 +89,7 @@ def see_part(watch: Watch, root: Path, rules: Mapping[str, Rules], *, split: str
     free = [item for item in films if not len(item.boxes) and is_normal(item)]
     normal = {
         name: watch.see(
-            [item for item in free if item.film.source == source], note=f"{name}-{split}"
+            thin_out([item for item in free if item.film.source == source]), note=f"{name}-{split}"
         )
         for name, source in (("normals_224px", "normals"), ("normal_films_448px", "films"))
     }

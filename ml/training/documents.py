@@ -8,9 +8,12 @@ from typing import Any
 
 from ml.bundle import REQUIRED, Bundle, Release
 from ml.training.ablation_table import table
+from ml.training.attempts_table import attempt_lines
 from ml.training.classifier_page import classifier_lines
 from ml.training.goals import goal_table
 from ml.training.papers import figures_of
+from ml.training.robustness_table import robustness_lines
+from ml.training.yardstick_table import yardstick_lines
 
 PAGE = Path("docs/models.md")
 CURVES = (
@@ -56,6 +59,13 @@ def make_figures(release: Release) -> str:
         if member != "classifier" and member in release.bundles:
             lines += ["", f"### {member}", "", *_other_table(release.bundles[member])]
     lines += ["", "### what single changes of the training are worth", "", *table()]
+    for title, part in (
+        ("attempts at the goals that were missed", attempt_lines()),
+        ("altered films", robustness_lines()),
+        ("the yardstick beside the anomaly networks", yardstick_lines()),
+    ):
+        if part:
+            lines += ["", f"### {title}", "", *part]
     return "\n".join([*lines, "", END])
 
 

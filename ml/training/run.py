@@ -33,6 +33,7 @@ NETWORKS: dict[str, Network] = {
     "gate": Network("ml.training.gate", "ml.training.gate_report"),
     "paediatric": Network("ml.training.paediatric", "ml.training.paediatric_report"),
 }
+EXTRAS = ("robustness", "yardstick")  # measured apart, stored under ml/training/measured
 GROUPS = {"anomaly": ("unet", "reversed_ae"), "release": REQUIRED}
 
 
@@ -115,6 +116,10 @@ def export_network(
 
 def evaluate(arguments: argparse.Namespace) -> None:
     """Measure the newest release again on the test films; of all networks, write the page too."""
+    if arguments.network in EXTRAS:
+        extra: Any = importlib.import_module(f"ml.training.{arguments.network}")
+        print(json.dumps(extra.write(arguments.data), indent=1))
+        return
     evaluation: Any = importlib.import_module("ml.training.evaluation")
     networks = GROUPS.get(arguments.network, (arguments.network,))
     if arguments.network == "release":
