@@ -5,6 +5,7 @@ from pathlib import Path
 
 from django.conf import settings
 
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "xraydx.settings")
 _host, _port = os.environ.get("HOST", "127.0.0.1"), os.environ.get("PORT", "8000")
 bind = f"[{_host}]:{_port}" if ":" in _host else f"{_host}:{_port}"
 certfile = os.environ.get("XRAYDX_TLS_CERT") or None

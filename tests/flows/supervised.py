@@ -21,7 +21,9 @@ from xraydx.embedded import Servers
 from xraydx.embedded_account import read_json
 
 ROOT = Path(__file__).resolve().parents[2]
-OURS = ("DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL", "XRAYDX_DATABASE_ROLE", "XRAYDX_HTTPS")
+# What a terminal in which somebody types `make run` does not have.
+OURS = ("DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL", "XRAYDX_DATABASE_ROLE", "XRAYDX_HTTPS",
+        "DJANGO_SETTINGS_MODULE")  # fmt: skip
 
 
 def free_port() -> int:
@@ -62,7 +64,6 @@ class Installation:
             "XRAYDX_VAR": str(self.var),
             "PORT": str(self.port),
             "HOST": "127.0.0.1",
-            "DJANGO_SETTINGS_MODULE": "xraydx.settings",
             **more,
         }
 
