@@ -121,7 +121,7 @@ def verify_release(name: str) -> None:
 def _check_storage() -> None:
     storage = storages["default"]
     if not isinstance(storage, FileSystemStorage):
-        # A listing: whether a file exists is answered alike without the file and without the bucket.
+        # A listing: a missing file and a missing bucket are answered alike.
         storage.listdir("readyz")
         return
     folder = Path(storage.location)
