@@ -1,8 +1,10 @@
 """The step before anything is installed: which Python, and what it says where none fits."""
 
+import re
 import stat
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -90,6 +92,20 @@ def test_the_locks_name_no_local_version_and_no_torch_for_serving() -> None:
     for name in ("serve", "dev"):
         text = (ROOT / "requirements" / f"{name}.txt").read_text()
         assert not any(line.startswith(("torch", "timm", "ultralytics")) for line in text.split())
+
+
+@pytest.mark.parametrize("lock", ["serve", "dev", "train"])
+def test_a_lock_holds_everything_that_the_project_asks_for(lock: str) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = project["optional-dependencies"].get(lock, [])
+    wanted += project["dependencies"] if lock != "train" else []
+    lines = (ROOT / "requirements" / f"{lock}.txt").read_text().splitlines()
+    locked = {canonical(line.partition("==")[0]) for line in lines if "==" in line}
+    assert {canonical(re.match(r"[\w.-]+", one)[0]) for one in wanted} <= locked
+
+
+def canonical(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name.strip()).lower()
 
 
 def test_make_lists_every_job() -> None:
