@@ -21,6 +21,7 @@ COPY policy policy
 COPY patients patients
 COPY diagnosis diagnosis
 COPY worklist worklist
+COPY quality quality
 COPY ml ml
 COPY templates templates
 COPY static static

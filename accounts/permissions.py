@@ -45,6 +45,7 @@ class Capability(StrEnum):
     manage_users = "manage_users"
     read_audit = "read_audit"
     manage_policy = "manage_policy"
+    view_quality = "view_quality"
 
 
 C = Capability
@@ -73,6 +74,7 @@ ROLE_CAPABILITIES: dict[Role, frozenset[Capability]] = {
             C.cancel_analysis,
             C.sign_reading,
             C.create_token,
+            C.view_quality,
         }
     ),
     # A program signs nothing, and what it may do at all its token's scopes narrow further.

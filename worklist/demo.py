@@ -149,7 +149,7 @@ def move_back(visit: Visit, films: list[Film], came_at: datetime, *, left: bool)
             Analysis.objects.filter(pk=analysis.pk).update(
                 created_at=taken, started_at=taken, finished_at=taken + spent
             )
-            signed = min(taken + timedelta(minutes=6 + 7 * (number + 1)), now)
+            signed = min(taken + timedelta(minutes=4 + 4 * visit.triage_level), now)
             analysis.readings.update(signed_at=signed)
     patient = Patient.objects.get(pk=visit.patient_id)
     summarise_visits(patient)

@@ -174,6 +174,7 @@ INSTALLED_APPS = [
     "patients",
     "diagnosis",
     "worklist",
+    "quality",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

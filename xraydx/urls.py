@@ -22,6 +22,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("diagnosis.urls")),
     path("audit/", include("audit.urls")),
     path("site/", include("policy.urls")),
+    path("quality/", include("quality.urls")),
 ]
 
 handler400 = "xraydx.error_pages.bad_request"

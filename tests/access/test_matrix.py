@@ -51,7 +51,15 @@ METHODS = ("get", "post", "put", "patch", "delete")
 def all_rows() -> list[Row]:
     """Collect what the applications listed."""
     rows: list[Row] = []
-    for application in ("accounts", "policy", "patients", "diagnosis", "film", "worklist"):
+    for application in (
+        "accounts",
+        "policy",
+        "patients",
+        "diagnosis",
+        "film",
+        "worklist",
+        "quality",
+    ):
         name = f"tests.access.{application}_rows"
         if importlib.util.find_spec(name) is not None:
             rows += importlib.import_module(name).ROWS

@@ -9,7 +9,17 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("xraydx", "accounts", "audit", "policy", "patients", "diagnosis", "worklist", "ml")
+PACKAGES = (
+    "xraydx",
+    "accounts",
+    "audit",
+    "policy",
+    "patients",
+    "diagnosis",
+    "worklist",
+    "quality",
+    "ml",
+)
 FILE_LINES, FUNCTION_LINES, VIEW_LINES = 400, 40, 25
 
 

@@ -8,7 +8,7 @@ import pytest
 from xraydx.errors import all_messages, message_for
 
 ROOT = Path(__file__).resolve().parents[2]
-APPS = ("accounts", "audit", "policy", "patients", "diagnosis", "worklist", "xraydx")
+APPS = ("accounts", "audit", "policy", "patients", "diagnosis", "worklist", "quality", "xraydx")
 RAISED = re.compile(r"(?:UserError|NotFound|Forbidden|Conflict)\(\s*\"([a-z_]+)\"", re.MULTILINE)
 
 

@@ -1,0 +1,1 @@
+"""How well the platform does here: times, agreement, refusals, drift."""
