@@ -18,6 +18,7 @@ from diagnosis.models import Analysis, Film, Finding, Lesion
 from diagnosis.states import Status
 from ml import bundle, classify
 from ml.bundle import OperatingPoint
+from policy import curves
 from policy.rules import Policy
 from policy.selectors import present
 from xraydx.errors import UserError, message_for
@@ -197,6 +198,7 @@ def film_context(film: Film, analysis: Analysis) -> dict[str, Any]:
     prevalences = {**prevalences, **policy.prevalence}
     shown = selectors.findings_to_show(analysis, policy)
     findings = list(analysis.findings.all())
+    points = {**points, **points_of_site(analysis.release, findings, points, prevalences)}
     return {
         "film": film,
         "patient": film.patient,
@@ -330,6 +332,24 @@ def figures_of_release(
     except bundle.ReleaseError:
         return {}, {}
     return release.operating_points, release.bundles["classifier"].spec.prevalence
+
+
+def points_of_site(
+    name: str,
+    findings: Iterable[Finding],
+    own: Mapping[str, OperatingPoint],
+    prevalences: Mapping[str, float],
+) -> dict[str, OperatingPoint]:
+    """What the site's thresholds do, for findings marked by another than the release's own."""
+    points = {}
+    for row in findings:
+        if row.code not in own or _point_of(row, own) is not None:
+            continue
+        effect = curves.effect_of(
+            _installed_release(name), row.code, row.threshold, prevalence=prevalences[row.code]
+        )
+        points[row.code] = OperatingPoint(row.threshold, effect.sensitivity, effect.specificity)
+    return points
 
 
 @lru_cache(maxsize=8)

@@ -114,3 +114,21 @@ def test_a_release_that_is_gone_leaves_the_findings_their_thresholds() -> None:
     analysis = make_result()
     context = display.film_context(analysis.film, analysis)
     assert [card.words for card in context["cards"]] == [""] * len(context["cards"])  # type: ignore[arg-type,attr-defined]
+
+
+@pytest.mark.django_db
+def test_a_finding_marked_by_the_sites_own_point_is_counted_by_that_point() -> None:
+    release = display.selectors.current_release()
+    held = display._installed_release(release)
+    own = held.operating_points["Effusion"].threshold
+    words = []
+    for threshold in (own, own + 0.2):
+        finding = make_finding(threshold=threshold, probability=0.99)
+        points = display.points_of_site(
+            release, [finding], held.operating_points, {"Effusion": 0.1}
+        )
+        both = {**held.operating_points, **points}
+        [card] = display.cards_of([finding], both, {"Effusion": 0.1})
+        words.append(card.words)
+    assert all(word.startswith("Of 100 films marked like this") for word in words)
+    assert words[0] != words[1]
