@@ -88,9 +88,25 @@ def activate_release(*, by: User, release: str, version: int) -> Policy:
     raises: Forbidden; UserError("release_unknown") where it is not whole; Conflict
     """
     require(by, Capability.manage_policy)
-    if release:
-        try:
-            curves.installed(release)
-        except ReleaseError as error:
-            raise UserError("release_unknown", field="release") from error
+    _check_whole(release)
     return change_policy(by=by, version=version, release=release)
+
+
+def choose_shadow(*, by: User, release: str, version: int) -> Policy:
+    """Have this release read new films silently beside the active one; "" ends that.
+
+    raises: Forbidden; UserError("release_unknown") where it is not whole; Conflict
+    """
+    require(by, Capability.manage_policy)
+    _check_whole(release)
+    return change_policy(by=by, version=version, shadow_release=release)
+
+
+def _check_whole(release: str) -> None:
+    """Raise UserError where a release is named that can't be loaded."""
+    if not release:
+        return
+    try:
+        curves.installed(release)
+    except ReleaseError as error:
+        raise UserError("release_unknown", field="release") from error

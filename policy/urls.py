@@ -11,4 +11,5 @@ urlpatterns = [
     path("points/", views.points, name="points"),
     path("releases/", views.releases, name="releases"),
     path("releases/activate/", views.activate, name="activate"),
+    path("releases/shadow/", views.run_silently, name="shadow"),
 ]

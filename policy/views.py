@@ -142,6 +142,17 @@ def activate(request: HttpRequest) -> HttpResponse:
     return redirect("policy:releases")
 
 
+@require_POST
+@require_capability(Capability.manage_policy)
+def run_silently(request: HttpRequest) -> HttpResponse:
+    """Have a release read new films beside the active one, unseen; or end that."""
+    form = ReleaseForm(request.POST)
+    if not form.is_valid():
+        raise UserError("release_unknown")
+    services.choose_shadow(by=_user(request), **form.cleaned_data)
+    return redirect("policy:releases")
+
+
 def _user(request: HttpRequest) -> User:
     return cast(User, request.user)
 

@@ -7,3 +7,4 @@ from django.utils.translation import gettext_lazy as _
 class QualityConfig(AppConfig):
     name = "quality"
     verbose_name = _("Quality")
+    default_auto_field = "django.db.models.BigAutoField"

@@ -14,6 +14,7 @@ from accounts.permissions import Capability, require_capability
 from audit.services import record
 from diagnosis.selectors import current_release
 from quality import display, selectors
+from quality.shadow import compare
 from xraydx.errors import UserError
 
 PERIODS = (7, 30, 90)
@@ -66,6 +67,17 @@ def discrepancy_list(request: HttpRequest) -> HttpResponse:
         "periods": PERIODS,
     }
     return render(request, "quality/discrepancies.html", context)
+
+
+@never_cache
+@require_safe
+@require_capability(Capability.view_quality)
+def shadow(request: HttpRequest) -> HttpResponse:
+    """Compare the release that runs silently with the active one."""
+    user = _user(request)
+    found = compare(user)
+    record(actor=user, action="quality.compare_releases")
+    return render(request, "quality/shadow.html", {"found": found})
 
 
 @require_POST

@@ -27,4 +27,5 @@ ROWS = [
     Row("policy:points", "post", MANAGE, points_sent, status=302),
     Row("policy:releases", "get", MANAGE),
     Row("policy:activate", "post", MANAGE, release_sent, status=302),
+    Row("policy:shadow", "post", MANAGE, release_sent, status=302),
 ]

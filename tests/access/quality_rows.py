@@ -18,6 +18,7 @@ def signed_otherwise(actor: User | None) -> Call:
 
 ROWS = [
     Row("quality:overview", "get", QUALITY, signed_otherwise),
+    Row("quality:shadow", "get", QUALITY),
     Row("quality:discrepancies", "get", QUALITY, signed_otherwise),
     Row("quality:export", "post", QUALITY, signed_otherwise),
 ]

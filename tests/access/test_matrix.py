@@ -28,6 +28,7 @@ UNRECORDED = {
     ("get", "accounts:user_create"),
     ("post", "audit:filter"),
     ("post", "policy:activate"),
+    ("post", "policy:shadow"),
     ("get", "worklist:home"),
     ("post", "worklist:filter"),
     ("post", "worklist:changes"),
