@@ -70,8 +70,8 @@ LIMITS = (
     "Small lesions (nodule, mass, pleural thickening) and fine lines are the weak ones.",
     "Labels on which it is measured were mined from reports: a part of its errors are theirs.",
     "Films of the list of normals are told from other normal films even after both pass through "
-    "224 px: how they were stored still shows. Figures in which both lists take part are too good; the "
-    "one on 448-px films alone is not.",
+    "224 px: how they were stored still shows. Figures in which both lists take part are too good; "
+    "the one on 448-px films alone is not.",
     "Calibrated at the prevalence of a collection rich in findings; where findings are rarer, "
     "probabilities are too high. What alerts are worth is computed at a stated prevalence instead.",
 )
