@@ -83,6 +83,8 @@ def answer_next() -> bool:
 
 def _claim() -> QuickRead | None:
     lost = Q(state=Status.RUNNING, taken_at__lt=Now() - LOST_AFTER)
+    given_up = QuickRead.objects.filter(lost, attempt__gte=ATTEMPTS)
+    given_up.update(state=Status.FAILED, reason="worker_lost")
     with transaction.atomic():
         quick = (
             QuickRead.objects.select_for_update(skip_locked=True)

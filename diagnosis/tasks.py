@@ -94,6 +94,7 @@ class Worker:
         self._prepare = prepare or pipeline.warm_up
         # Patients' films first: a quick read is answered when none waits.
         self._quick = quick or quick_reading.answer_next
+        self._quick_since: float | None = None
         self._max_triage = max_triage
         self._hard_limit_s = hard_limit_s or settings.ANALYSIS_HARD_SECONDS
         self._bell = threading.Event()
@@ -153,7 +154,7 @@ class Worker:
             self._left_open = False
         claim = queue.claim_next(worker=self.name, max_triage=self._max_triage)
         if claim is None:
-            return self._quick()
+            return self._answer_quick()
         self._state = WorkerHeartbeat.State.READING
         self._job = Job(claim, time.monotonic())
         try:
@@ -166,6 +167,16 @@ class Worker:
             self._job = None
             self._state = WorkerHeartbeat.State.IDLE
         return True
+
+    def _answer_quick(self) -> bool:
+        """Answer one quick read; never in a worker that is kept for urgent films."""
+        if self._max_triage <= URGENT_TRIAGE:
+            return False
+        self._quick_since = time.monotonic()
+        try:
+            return self._quick()
+        finally:
+            self._quick_since = None
 
     def _beat(self) -> None:
         while not self._stopping.is_set():
@@ -183,6 +194,10 @@ class Worker:
             alive = all(thread.is_alive() for thread in self._threads)
             if not alive and not self._stopping.is_set():
                 os._exit(EXIT_THREAD_DIED)
+            since = self._quick_since
+            if since is not None and time.monotonic() - since > self._hard_limit_s:
+                # Its row is taken for lost and counted by the next worker.
+                os._exit(EXIT_TIME_LIMIT)
             if job is not None and time.monotonic() - job.since > self._hard_limit_s:
                 self._end_process(job.claim)
 

@@ -41,6 +41,16 @@ def test_a_film_is_answered_and_not_kept(child: bool) -> None:
     assert not quick_reading.answer_next()
 
 
+def test_a_film_that_two_workers_died_of_is_given_up() -> None:
+    asked = ask()
+    QuickRead.objects.update(
+        state="running", attempt=2, taken_at=timezone.now() - timedelta(minutes=5)
+    )
+    assert not quick_reading.answer_next()
+    answered = QuickRead.objects.get(id=asked.id)
+    assert (answered.state, answered.reason) == ("failed", "worker_lost")
+
+
 def test_an_unfit_film_is_refused_with_its_reason() -> None:
     asked = ask(data=to_png(sample_film(3, 512) * 0 + 0.4))
     quick_reading.answer_next()

@@ -12,7 +12,8 @@ from diagnosis import pipeline, queue, tasks
 from diagnosis.models import Analysis, Finding, WorkerHeartbeat
 from diagnosis.queue import Claim
 from diagnosis.tasks import Worker
-from tests.diagnosis.factories import make_analysis, make_outcome
+from tests.diagnosis.factories import make_analysis, make_film, make_outcome
+from tests.patients.factories import make_visit
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -196,3 +197,24 @@ def test_a_broker_that_is_down_is_not_asked_for_every_film(
         tasks.ring_bell()
     assert len(asked) == 1
     assert "bell not rung" in caplog.text
+
+
+@pytest.mark.parametrize(("max_triage", "answers"), [(5, True), (2, False)])
+def test_quick_reads_come_after_films_and_not_in_a_worker_kept_for_urgent_ones(
+    start: Callable[..., Worker], max_triage: int, answers: bool
+) -> None:
+    order: list[str] = []
+
+    def quick() -> bool:
+        order.append("quick")
+        return False
+
+    def read_one(claim: Claim) -> None:
+        order.append("film")
+        read(claim)
+
+    analysis = make_analysis(make_film(make_visit(triage_level=1)))
+    start(read=read_one, quick=quick, max_triage=max_triage)
+    wait_for(lambda: status_of(analysis) == "succeeded")
+    time.sleep(0.3)
+    assert order == (["film", "quick"] if answers else ["film"])
