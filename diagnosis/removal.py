@@ -16,6 +16,8 @@ from accounts.permissions import Capability, require
 from audit.services import record
 from patients.models import Patient
 from patients.paging import Page, page_of
+from patients.services import erase_deleted_before
+from policy.selectors import present
 from xraydx.errors import Conflict, NotFound
 
 from . import films
@@ -79,7 +81,7 @@ def erase_film(*, film: Film, by: User) -> None:
         Study.objects.filter(id=held.study_id, films__isnull=True).delete()
 
 
-def erase_films_of(patient: Patient, by: User) -> None:
+def erase_films_of(patient: Patient, by: User | None) -> None:
     """Remove the patient's films for good, called inside the erasing transaction."""
     count = _erase(Film.objects.filter(patient=patient))
     Study.objects.filter(visit__patient=patient).delete()
@@ -90,6 +92,14 @@ def erase_films_of(patient: Patient, by: User) -> None:
         patient_id=patient.id,
         detail={"films": count},
     )
+
+
+def erase_expired() -> int:
+    """Erase the patients whose time of being deleted only is over; returns how many."""
+    days = present().keep_deleted_days
+    if days is None:
+        return 0
+    return erase_deleted_before(timezone.now() - timedelta(days=days))
 
 
 def sweep(folders: Iterable[str] = FOLDERS) -> int:

@@ -3,7 +3,7 @@
 Each function is called inside the transaction, and bytes outside the database go in
 transaction.on_commit.
 
-before_erase(patient, by): remove what is kept about the patient.
+before_erase(patient, by): remove what is kept about the patient; by is None for the site's rule.
 on_merge(gone, kept): file under `kept` what is filed under `gone`, whose visits have moved
     already; returns kind → ids, which on_unmerge(gone, kept, moved) gets back.
 exporters(patient, by): what is kept about the patient: documents by name, then files by name.
@@ -27,7 +27,7 @@ class Exported:
     files: Iterable[tuple[str, bytes]] = ()
 
 
-before_erase: list[Callable[[Patient, User], None]] = []
+before_erase: list[Callable[[Patient, User | None], None]] = []
 on_merge: list[Callable[[Patient, Patient], Moved]] = []
 on_unmerge: list[Callable[[Patient, Patient, Moved], None]] = []
 exporters: list[Callable[[Patient, User], Exported]] = []

@@ -1,7 +1,7 @@
 """Every write to a patient: register, edit, delete, restore, erase, open with a reason."""
 
 import secrets
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -34,6 +34,7 @@ __all__ = [
     "delete_patient",
     "edit_patient",
     "edit_visit",
+    "erase_deleted_before",
     "erase_patient",
     "open_visit",
     "register_and_admit",
@@ -47,6 +48,7 @@ EDITABLE = ("mrn", "family_name", "given_name", "birth_date", "age_estimated", "
 TEMPORARY_ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 TEMPORARY_LENGTH = 6
 REASON_MIN_LENGTH = 5
+ERASED_AT_ONCE = 100
 
 
 @transaction.atomic
@@ -151,19 +153,30 @@ def restore_patient(*, patient: Patient, by: User) -> Patient:
 
 
 @transaction.atomic
-def erase_patient(*, patient: Patient, by: User) -> None:
+def erase_patient(*, patient: Patient, by: User | None) -> None:
     """Remove a deleted patient for good, with all that other applications keep.
 
     Of the audit record only ids remain.
+    by: None for the site's rule on how long deleted patients are kept
     raises: Forbidden; NotFound where the patient is not deleted
     """
-    require(by, Capability.erase_patient, target=patient, patient_id=patient.pk)
+    if by is not None:
+        require(by, Capability.erase_patient, target=patient, patient_id=patient.pk)
     locked = _lock_deleted(patient.pk)
     for row in (*locked.merged.all(), locked):
         for erase in hooks.before_erase:
             erase(row, by)
         record(actor=by, action="patient.erase", target=row, patient_id=row.pk)
         row.delete()
+
+
+def erase_deleted_before(moment: datetime) -> int:
+    """Erase the patients who were deleted before then, a hundred at most; returns how many."""
+    old = Patient.objects.filter(deleted_at__lt=moment, merged_into=None)
+    rows = list(old.order_by("deleted_at")[:ERASED_AT_ONCE])
+    for patient in rows:
+        erase_patient(patient=patient, by=None)
+    return len(rows)
 
 
 @transaction.atomic

@@ -7,9 +7,18 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from ml.vocabulary import NAMES
-from policy.rules import LEAST_URGENT, MAX_WAIT_MINUTES, MOST_URGENT, Policy, RaiseRule
+from policy.rules import (
+    KEEP_LEAST_DAYS,
+    LEAST_URGENT,
+    MAX_WAIT_MINUTES,
+    MOST_URGENT,
+    Policy,
+    RaiseRule,
+)
 
 LEVELS = [(str(level), str(level)) for level in range(MOST_URGENT, LEAST_URGENT)]
+# Rules that hold for all findings.
+WHOLE = ("max_wait_minutes", "aged_level", "hide_until_first_look", "keep_deleted_days")
 STEP = {"step": "0.001", "inputmode": "decimal", "autocomplete": "off"}
 
 
@@ -28,6 +37,16 @@ class RulesForm(forms.Form):
     )
     hide_until_first_look = forms.BooleanField(
         label=_("Hide what the networks found until the physician has looked"), required=False
+    )
+
+    keep_deleted_days = forms.IntegerField(
+        label=_("Erase deleted patients after days"),
+        required=False,
+        min_value=KEEP_LEAST_DAYS,
+        max_value=36_500,
+        help_text=_(
+            "For good, with all films. Left empty, they are kept until somebody erases them."
+        ),
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -50,10 +69,7 @@ class RulesForm(forms.Form):
     @classmethod
     def of(cls, policy: Policy) -> "RulesForm":
         """Return the form filled in from the rules."""
-        initial: dict[str, Any] = {
-            name: getattr(policy, name)
-            for name in ("version", "max_wait_minutes", "aged_level", "hide_until_first_look")
-        }
+        initial: dict[str, Any] = {name: getattr(policy, name) for name in ("version", *WHOLE)}
         for place, code in enumerate(policy.dangerous, 1):
             initial[f"danger_{code}"] = place
         for code in policy.muted:
@@ -74,7 +90,7 @@ class RulesForm(forms.Form):
         sent = self.cleaned_data
         ranked = [(sent[f"danger_{code}"], place, code) for place, code in enumerate(NAMES)]
         return {
-            **{k: sent[k] for k in ("max_wait_minutes", "aged_level", "hide_until_first_look")},
+            **{name: sent[name] for name in WHOLE},
             "dangerous": tuple(c for rank, _place, c in sorted(r for r in ranked if r[0])),
             "muted": frozenset(code for code in NAMES if sent[f"muted_{code}"]),
             "raises": {

@@ -10,6 +10,8 @@ from ml.vocabulary import NAMES
 
 MOST_URGENT, LEAST_URGENT = 1, 5
 MAX_WAIT_MINUTES = (5, 24 * 60)
+# Time to notice that the wrong patient was deleted.
+KEEP_LEAST_DAYS = 7
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ class Policy:
     raises: finding → how far it lifts a study in the worklist
     max_wait_minutes, aged_level: after this wait a study counts as of this level at least
     prevalence: finding → share of this site's films that have it, where it differs from the release
+    keep_deleted_days: after these a deleted patient is erased for good; None for never
     release, shadow_release: names; "" for the newest, and for none
     """
 
@@ -49,6 +52,7 @@ class Policy:
     aged_level: int = 2
     hide_until_first_look: bool = False
     prevalence: Mapping[str, float] = field(default_factory=dict)
+    keep_deleted_days: int | None = None
     release: str = ""
     shadow_release: str = ""
 
@@ -70,6 +74,7 @@ def to_json(policy: Policy) -> dict[str, Any]:
         "aged_level": policy.aged_level,
         "hide_until_first_look": policy.hide_until_first_look,
         "prevalence": dict(policy.prevalence),
+        "keep_deleted_days": policy.keep_deleted_days,
         "release": policy.release,
         "shadow_release": policy.shadow_release,
     }
@@ -94,6 +99,8 @@ def check(policy: Policy) -> None:
     low, high = MAX_WAIT_MINUTES
     if not low <= policy.max_wait_minutes <= high:
         raise ValueError(f"no maximum wait: {policy.max_wait_minutes}")
+    if policy.keep_deleted_days is not None and policy.keep_deleted_days < KEEP_LEAST_DAYS:
+        raise ValueError(f"no time to keep: {policy.keep_deleted_days}")
     if not MOST_URGENT <= policy.aged_level <= LEAST_URGENT:
         raise ValueError(f"no triage level: {policy.aged_level}")
     if any(not 0.0 < share < 1.0 for share in policy.prevalence.values()):

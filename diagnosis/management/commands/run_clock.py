@@ -55,6 +55,7 @@ def tick(*, sweep: bool) -> int:
         presence.forget_old()
         queue.forget_old_workers()
         quick.forget_old()
+        removal.erase_expired()
         sweep_storage()
     return moved
 
