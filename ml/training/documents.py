@@ -13,6 +13,7 @@ from ml.training.classifier_page import classifier_lines
 from ml.training.goals import goal_table
 from ml.training.papers import figures_of
 from ml.training.robustness_table import robustness_lines
+from ml.training.stage_tables import gate_lines, group_lines
 from ml.training.yardstick_table import yardstick_lines
 
 PAGE = Path("docs/models.md")
@@ -57,7 +58,10 @@ def make_figures(release: Release) -> str:
     lines += ["", "### classifier", "", *classifier_lines(release.bundles["classifier"])]
     for member in (*REQUIRED, "paediatric"):
         if member != "classifier" and member in release.bundles:
-            lines += ["", f"### {member}", "", *_other_table(release.bundles[member])]
+            bundle = release.bundles[member]
+            lines += ["", f"### {member}", "", *_other_table(bundle)]
+            figures = metrics_of(bundle)
+            lines += [*gate_lines(figures), *group_lines(figures)]
     lines += ["", "### what single changes of the training are worth", "", *table()]
     for title, part in (
         ("attempts at the goals that were missed", attempt_lines()),
