@@ -126,6 +126,16 @@ def false_alarms(
     }
 
 
+def labelled(film: Film) -> bool:
+    """Does the film carry any mined label."""
+    return bool(film.labels)
+
+
+def not_normal(film: Film) -> bool:
+    """Did radiologists read the film otherwise than as normal."""
+    return film.reading != "normal"
+
+
 def measure_abnormal(
     plain: Mapping[str, Scored],
     softened: Mapping[str, Scored],
@@ -138,13 +148,6 @@ def measure_abnormal(
     plain: val and test films as they are; softened: val, test and, where there are any,
     val normals and test normals, all passed through 224 px
     """
-
-    def labelled(film: Film) -> bool:
-        return bool(film.labels)
-
-    def not_normal(film: Film) -> bool:
-        return film.reading != "normal"
-
     test = plain["test"]
     figures: dict[str, Any] = {
         "any label against No Finding": test.area([labelled(film) for film in test.films]),

@@ -100,11 +100,8 @@ def calibrate_on_site(version: str, new: str, *, data: Path, weights: Path = WEI
     logits = logits_of(bundle, films)
     sample = Sample(logits, truth)
     calibration = _joined(bundle.spec.calibration, fit_calibration(sample), labels)
-    points: Points = _joined(
-        {label: dict(named) for label, named in bundle.spec.operating_points.items()},
-        fit_all_points(sample, calibration),
-        labels,
-    )
+    fitted = fit_all_points(sample, calibration)
+    points: Points = _joined(bundle.spec.operating_points, fitted, labels)
     contract = replace(
         contract_of(bundle),
         calibration=calibration,
