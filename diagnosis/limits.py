@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 from diagnosis import display, selectors
+from diagnosis.measures import child_over_calls, figure_in, measured
 from ml import bundle, classify
 from ml.bundle import Release
 from ml.vocabulary import NAMES
@@ -38,6 +37,7 @@ class Limits:
     gate_unfit: str
     child_from: float | None
     child_below: float | None
+    child_over_calls: int | None
 
 
 def present_limits() -> Limits | None:
@@ -50,17 +50,18 @@ def present_limits() -> Limits | None:
 
 def _limits_of(name: str) -> Limits:
     release = display._installed_release(name)
-    metrics = {member: _metrics(str(held.folder)) for member, held in release.bundles.items()}
-    hit = _value(metrics.get("detector"), "boxed_test", "hit_0.1", "value")
-    ages = getattr(release, "child_ages", None) or (None, None)
+    metrics = {member: measured(held.folder) for member, held in release.bundles.items()}
+    hit = figure_in(metrics.get("detector"), "boxed_test", "hit_0.1", "value")
+    ages = release.child_ages or (None, None)
     return Limits(
         release=name,
         diseases=[_disease(code, release, metrics.get("classifier", {})) for code in NAMES],
         hit=None if hit is None else round(100 * hit),
-        gate_good=_percent(_value(metrics.get("gate"), "good", "nih films", "refused", "value")),
-        gate_unfit=_percent(_value(metrics.get("gate"), "unfit", "all", "refused", "value")),
+        gate_good=_percent(figure_in(metrics.get("gate"), "good", "nih films", "refused", "value")),
+        gate_unfit=_percent(figure_in(metrics.get("gate"), "unfit", "all", "refused", "value")),
         child_from=ages[0],
         child_below=ages[1],
+        child_over_calls=child_over_calls(release),
     )
 
 
@@ -69,7 +70,7 @@ def _disease(code: str, release: Release, metrics: dict[str, Any]) -> DiseaseLim
     prevalence = {**release.bundles["classifier"].spec.prevalence, **present().prevalence}
     share = prevalence.get(code)
     alarms = classify.alerts_in_100(point, share) if share else None
-    auc = _value(metrics, "AUC on test", code, "value")
+    auc = figure_in(metrics, "AUC on test", code, "value")
     sensitivity = point.sensitivity
     return DiseaseLimit(
         name=display.name_of(code),
@@ -79,21 +80,6 @@ def _disease(code: str, release: Release, metrics: dict[str, Any]) -> DiseaseLim
         right=display.true_in_100(point, share),
         auc="" if auc is None else display.figure(auc),
     )
-
-
-@lru_cache(maxsize=64)
-def _metrics(folder: str) -> dict[str, Any]:
-    from pathlib import Path
-
-    path = Path(folder) / "metrics.json"
-    found: dict[str, Any] = json.loads(path.read_text()) if path.is_file() else {}
-    return found
-
-
-def _value(found: Any, *keys: str) -> float | None:
-    for key in keys:
-        found = found.get(key) if isinstance(found, dict) else None
-    return float(found) if isinstance(found, int | float) else None
 
 
 def _percent(share: float | None) -> str:

@@ -8,6 +8,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from diagnosis import display, selectors
+from diagnosis.measures import child_over_calls
 from diagnosis.models import QuickRead
 from diagnosis.states import Status
 from ml import bundle
@@ -23,8 +24,15 @@ def child_ages() -> tuple[float, float] | None:
         release = display._installed_release(selectors.current_release())
     except (UserError, bundle.ReleaseError):
         return None
-    ages: tuple[float, float] | None = getattr(release, "child_ages", None)
-    return ages
+    return release.child_ages
+
+
+def over_calls_of(name: str) -> int | None:
+    """See measures.child_over_calls; None for a release that is not installed any more."""
+    try:
+        return child_over_calls(display._installed_release(name))
+    except bundle.ReleaseError:
+        return None
 
 
 def context_of(quick: QuickRead) -> dict[str, Any]:
@@ -58,6 +66,7 @@ def _answer_context(quick: QuickRead) -> dict[str, Any]:
         },
         "others": ", ".join(display.name_of(code) for code in answer["others"] if code in NAMES),
         "by_child_reader": answer["reader"] == "children",
+        "over_calls": over_calls_of(answer["release"]),
         "release": answer["release"],
         "addresses": addresses,
         "legend": _("where it looked for pneumonia:"),

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from diagnosis import depth, display, readings, report, selectors
+from diagnosis import depth, display, quick_words, readings, report, selectors
 from diagnosis.models import Analysis, Film, Reading
 from diagnosis.states import Status
 from ml.vocabulary import NAMES
@@ -156,13 +156,17 @@ def _place_of(line: list[float]) -> str:
 
 @dataclass(frozen=True)
 class ChildCard:
-    """What the children's reader says of pneumonia; bar and tick in 0..100."""
+    """What the children's reader says of pneumonia; bar and tick in 0..100.
+
+    over_calls: of 100 healthy children's films, how many it calls pneumonia
+    """
 
     probability: str
     threshold: str
     above: bool
     bar: float
     tick: float
+    over_calls: int | None
 
 
 def child_of(analysis: Analysis) -> ChildCard | None:
@@ -177,6 +181,7 @@ def child_of(analysis: Analysis) -> ChildCard | None:
         above=probability >= threshold,
         bar=round(100 * probability, 1),
         tick=round(100 * threshold, 1),
+        over_calls=quick_words.over_calls_of(analysis.release),
     )
 
 
