@@ -17,6 +17,7 @@ from ml.runtime import Graph, to_input
 MIN_SCORE = 0.01
 MAX_CANDIDATES = 100
 PER_LABEL = 12  # leaves room for all 8 labels within MAX_CANDIDATES
+STANDING_OUT = 6  # of a label, in two-stage reading
 VOTE = 0.4  # overlap from which candidates take part in the place of the one that is kept
 OVERLAP = 0.3  # candidates of one label that share more than this are one lesion
 
@@ -129,7 +130,7 @@ def group_candidates(
         ordered, behind = order_candidates(
             boxes, scores, column, label=label, sight=sight, rules=rule
         )
-        kept = suppress(ordered, behind)
+        kept = suppress(ordered, behind, limit=STANDING_OUT)
         places = np.stack([settle(ordered[i], ordered, behind) for i in kept])
         best = float(scores[:, column].max())
         groups.append(Group(label, places, behind[kept], best, sight.probabilities[label]))

@@ -91,8 +91,9 @@ def mirror(usual: np.ndarray) -> np.ndarray:
 
 def usualness(places: np.ndarray, usual: np.ndarray) -> np.ndarray:
     """Logarithm of the density of usual boxes around each of places [N, 4]; returns [N]."""
-    apart = (places[:, None] - usual[None]) / SPREAD  # [N, P, 4]
-    density: np.ndarray = np.exp(-0.5 * (apart**2).sum(-1)).mean(1)
+    ours, theirs = places / SPREAD, usual / SPREAD
+    apart = (ours**2).sum(1)[:, None] + (theirs**2).sum(1)[None] - 2 * ours @ theirs.T  # [N, P]
+    density: np.ndarray = np.exp(-0.5 * np.maximum(apart, 0)).mean(1)
     return np.log(density + 1e-12)
 
 
