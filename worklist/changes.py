@@ -49,12 +49,12 @@ def parse_known(values: Iterable[str]) -> list[Known]:
     return known
 
 
-def compare(known: Sequence[Known], everything: Sequence[Row], shown: Sequence[Row]) -> Changes:
+def compare(known: Sequence[Known], there: Sequence[Row], shown: Sequence[Row]) -> Changes:
     """Return what to change in place and what to announce.
 
-    everything: the whole queue; shown: what a page drawn now would hold, in order
+    there: the known rows that are still in the queue; shown: what a page drawn now would hold
     """
-    by_id = {row.id: row for row in everything}
+    by_id = {row.id: row for row in there}
     before = {one.id: one for one in known}
     changed = [
         row for one in known if (row := by_id.get(one.id)) is not None and row.stamp != one.stamp

@@ -1,6 +1,6 @@
 """The queue as the page shows it: words, marks, filters and what changed since."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -67,20 +67,22 @@ class Row:
     stamp: str
 
 
-def rows_of(queue: Queue, user: User) -> list[Row]:
-    """Return all rows of the queue, in its order."""
-    return [_row(item, queue, user) for item in queue.items]
+def rows_of(
+    items: Sequence[Item], queue: Queue, people: Mapping[UUID, Patient], user: User
+) -> list[Row]:
+    """Return the studies in words. people: the patients by id"""
+    return [_row(item, people[item.lead.patient_id], queue, user) for item in items]
 
 
-def narrowed(rows: Iterable[Row], wanted: Filter) -> list[Row]:
-    """Return the rows that the filter lets through."""
-    return [row for row in rows if _in_area(row, wanted) and _shown(row, wanted.show)]
+def narrowed(items: Iterable[Item], wanted: Filter, user: User) -> list[Item]:
+    """Return the studies that the filter lets through."""
+    return [item for item in items if _in_area(item, wanted) and _shown(item, wanted.show, user)]
 
 
-def counts_of(rows: Iterable[Row], wanted: Filter) -> dict[str, int]:
-    """Return how many rows each tab has, within the area and text that were chosen."""
-    here = [row for row in rows if _in_area(row, wanted)]
-    return {show: sum(_shown(row, show) for row in here) for show in SHOWS}
+def counts_of(items: Iterable[Item], wanted: Filter, user: User) -> dict[str, int]:
+    """Return how many studies each tab has, within the area and text that were chosen."""
+    here = [item for item in items if _in_area(item, wanted)]
+    return {show: sum(_shown(item, show, user) for item in here) for show in SHOWS}
 
 
 def waited_words(since: datetime, now: datetime) -> str:
@@ -92,8 +94,8 @@ def waited_words(since: datetime, now: datetime) -> str:
     return _("%(hours)d h %(minutes)02d") % {"hours": hours, "minutes": rest}
 
 
-def _row(item: Item, queue: Queue, user: User) -> Row:
-    patient, hold = item.lead.patient, item.hold
+def _row(item: Item, patient: Patient, queue: Queue, user: User) -> Row:
+    hold = item.hold
     shown: dict[str, object] = {
         "triage": item.waiting.triage,
         "aged": _aged_words(item, queue.policy),
@@ -221,28 +223,30 @@ def _tail(number: str) -> str:
     return number if len(number) <= NUMBER_TAIL + 2 else f"··{number[-NUMBER_TAIL:]}"
 
 
-def _shown(row: Row, show: str) -> bool:
+def _shown(item: Item, show: str, user: User) -> bool:
     if show == "mine":
-        return row.mine
+        return item.hold is not None and item.hold.user_id == user.pk
     if show == "sign":
-        return row.state == "read"
+        return item.lead.status == Status.SUCCEEDED
     if show == "refused":
-        return row.state in {"refused", "failed"}
+        return item.lead.status in {Status.REFUSED, Status.FAILED}
     return True
 
 
-def _in_area(row: Row, wanted: Filter) -> bool:
-    if wanted.area and row.area != wanted.area:
+def _in_area(item: Item, wanted: Filter) -> bool:
+    if wanted.area and item.lead.area != wanted.area:
         return False
-    return not wanted.text or _named(row, wanted.text)
+    return not wanted.text or _named(item, wanted.text)
 
 
-def _named(row: Row, text: str) -> bool:
-    """Tell whether a word of the name begins so, or the number ends so."""
+def _named(item: Item, text: str) -> bool:
+    """Tell whether a word of the name begins so, or the number holds it."""
     name, number = fold_name(text), fold_number(text)
-    folded = fold_name(row.name)
-    words = folded.split()
-    begins = any(" ".join(words[start:]).startswith(name) for start in range(len(words)))
-    return bool(name and (begins or name in folded)) or bool(
-        number and fold_number(row.number).endswith(number[-NUMBER_TAIL:])
-    )
+    key = item.lead.name_key
+    begins = bool(name) and (key.startswith(name) or f" {name}" in key or _is_part(name, key))
+    return begins or (bool(number) and number in fold_number(item.lead.number))
+
+
+def _is_part(name: str, key: str) -> bool:
+    """Tell whether a name that is written without spaces holds these letters."""
+    return not name.isascii() and name in key

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db.models import Exists, OuterRef, Q
@@ -25,6 +26,10 @@ from xraydx.errors import NotFound
 LEFT_WITHIN = timedelta(hours=24)
 # No emergency room has more unsigned films; beyond this the least urgent are left out.
 MOST_FILMS = 1000
+COLUMNS = (
+    "id", "study_id", "patient_id", "uploaded_at", "patient__name_key", "patient__mrn",
+    "patient__temporary_id", "visit__triage_level", "visit__area", "visit__closed_at",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -33,7 +38,9 @@ class WaitingFilm:
 
     film_id: UUID
     study_id: UUID
-    patient: Patient
+    patient_id: UUID
+    name_key: str
+    number: str
     triage: int
     area: str
     uploaded_at: datetime
@@ -82,6 +89,11 @@ def queue_for(user: User) -> Queue:
     return Queue(items, policy, now)
 
 
+def people_in(items: Iterable[Item]) -> dict[UUID, Patient]:
+    """Return the patients of these studies; the caller may see them."""
+    return Patient.objects.in_bulk({item.lead.patient_id for item in items})
+
+
 def study_for(user: User, study_id: UUID) -> Study:
     """Return the study with its visit. raises: NotFound where it is not open to the user"""
     study = Study.objects.select_related("visit").filter(pk=study_id).first()
@@ -104,39 +116,46 @@ def holder_of(study_id: UUID) -> Hold | None:
 def _waiting_films(user: User, policy: Policy) -> list[WaitingFilm]:
     """Return the unsigned films of those who are here, with their newest analyses."""
     signed = Reading.objects.filter(analysis__film=OuterRef("pk"))
+    # Values and no models: there may be a thousand, and a page shows a hundred.
     films = list(
         Film.objects.filter(deleted_at__isnull=True)
         .filter(visit__in=visits_here(user, left_within=LEFT_WITHIN))
         .filter(~Exists(signed))
-        .select_related("patient", "visit")
-        .order_by("visit__triage_level", "uploaded_at", "id")[:MOST_FILMS]
+        .order_by("visit__triage_level", "uploaded_at", "id")
+        .values_list(*COLUMNS, named=True)[:MOST_FILMS]
     )
-    analyses = _newest_analyses(film.pk for film in films)
-    read = [row.pk for row in analyses.values() if row.status == Status.SUCCEEDED]
+    analyses = _newest_analyses([film.id for film in films])
+    read = [row.id for row in analyses.values() if row.status == Status.SUCCEEDED]
     found = _findings(read, policy)
     looked = _looked_at(user, read) if policy.hide_until_first_look else set()
     return [
         WaitingFilm(
-            film_id=film.pk,
+            film_id=film.id,
             study_id=film.study_id,
-            patient=film.patient,
-            triage=film.visit.triage_level,
-            area=film.visit.area,
+            patient_id=film.patient_id,
+            name_key=film.patient__name_key,
+            number=film.patient__mrn or film.patient__temporary_id or "",
+            triage=film.visit__triage_level,
+            area=film.visit__area,
             uploaded_at=film.uploaded_at,
-            is_open=film.visit.closed_at is None,
+            is_open=film.visit__closed_at is None,
             status=analysis.status,
             reason=analysis.reason,
-            found=tuple(found[analysis.pk]),
-            hidden=policy.hide_until_first_look and analysis.pk not in looked,
+            found=tuple(found[analysis.id]),
+            hidden=policy.hide_until_first_look and analysis.id not in looked,
         )
         for film in films
-        if (analysis := analyses.get(film.pk)) is not None
+        if (analysis := analyses.get(film.id)) is not None
     ]
 
 
-def _newest_analyses(film_ids: Iterable[UUID]) -> dict[UUID, Analysis]:
-    rows = Analysis.objects.filter(film_id__in=list(film_ids)).only("film_id", "status", "reason")
-    return {row.film_id: row for row in rows.order_by("film_id", "-created_at").distinct("film_id")}
+def _newest_analyses(film_ids: list[UUID]) -> dict[UUID, Any]:
+    rows = Analysis.objects.filter(film_id__in=film_ids)
+    rows = rows.order_by("film_id", "-created_at").distinct("film_id")
+    return {
+        row.film_id: row
+        for row in rows.values_list("id", "film_id", "status", "reason", named=True)
+    }
 
 
 def _findings(analysis_ids: list[UUID], policy: Policy) -> dict[UUID, list[Found]]:

@@ -1,6 +1,6 @@
 """The worklist's page, its live part, and taking and releasing a study."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 from uuid import UUID
 
@@ -18,6 +18,7 @@ from worklist import display, selectors, services
 from worklist.changes import compare, parse_known
 from worklist.display import Filter, Row
 from worklist.forms import MOST_ROWS, ROWS, FilterForm, LengthForm, TakeForm
+from worklist.selectors import Item, Queue
 from xraydx.errors import Conflict, UserError, message_for
 
 KEPT = "worklist.filter"
@@ -36,17 +37,17 @@ def worklist(request: HttpRequest) -> HttpResponse:
     """Show the studies that wait for a reader."""
     length = LengthForm(request.GET)
     count = (length.cleaned_data["rows"] if length.is_valid() else None) or ROWS
-    everything, wanted = _rows(request), _kept(request)
-    found = display.narrowed(everything, wanted)
-    shown = found[:count]
-    record(
-        actor=_user(request), action="worklist.view", detail={"studies": [row.id for row in shown]}
-    )
+    user, wanted = _user(request), _kept(request)
+    queue = selectors.queue_for(user)
+    found = display.narrowed(queue.items, wanted, user)
+    rows = _rows(queue, found[:count], user)
+    record(actor=user, action="worklist.view", detail={"studies": [row.id for row in rows]})
+    areas = {item.lead.area for item in queue.items} | {wanted.area}
     context = {
-        "rows": shown,
+        "rows": rows,
         "filter": wanted,
-        "counts": display.counts_of(everything, wanted),
-        "areas": sorted({row.area for row in everything if row.area} | {wanted.area} - {""}),
+        "counts": display.counts_of(queue.items, wanted, user),
+        "areas": sorted(areas - {""}),
         "total": len(found),
         "count": count,
         "next_count": min(count + ROWS, MOST_ROWS) if len(found) > count < MOST_ROWS else None,
@@ -72,11 +73,14 @@ def narrow(request: HttpRequest) -> HttpResponse:
 def changes(request: HttpRequest) -> HttpResponse:
     """Send the values that changed on a page that is open, and announce what is new."""
     known = parse_known(request.POST.getlist("known"))
-    everything, wanted = _rows(request), _kept(request)
-    shown = display.narrowed(everything, wanted)[: max(len(known), ROWS)]
+    user, wanted = _user(request), _kept(request)
+    queue = selectors.queue_for(user)
+    shown = display.narrowed(queue.items, wanted, user)[: max(len(known), ROWS)]
+    ids = {one.id for one in known}
+    there = [item for item in queue.items if item.waiting.study_id in ids]
     context = {
-        "changes": compare(known, everything, shown),
-        "counts": display.counts_of(everything, wanted),
+        "changes": compare(known, _rows(queue, there, user), _rows(queue, shown, user)),
+        "counts": display.counts_of(queue.items, wanted, user),
     }
     return render(request, "worklist/_changes.html", context)
 
@@ -127,9 +131,11 @@ def _moved(request: HttpRequest, study_id: UUID, move: Callable[[], None]) -> Ht
     context: dict[str, Any] = {"what": said[0], "do": said[1], **_hold_context(study_id)}
     if "bar" in request.GET:
         return render(request, "worklist/_hold.html", context, status=status)
-    everything = _rows(request)
-    context["row"] = next((row for row in everything if row.id == study_id), None)
-    context["counts"] = display.counts_of(everything, _kept(request))
+    user = _user(request)
+    queue = selectors.queue_for(user)
+    own = [item for item in queue.items if item.waiting.study_id == study_id]
+    context["row"] = next(iter(_rows(queue, own, user)), None)
+    context["counts"] = display.counts_of(queue.items, _kept(request), user)
     return render(request, "worklist/_moved.html", context, status=status)
 
 
@@ -141,9 +147,8 @@ def _user(request: HttpRequest) -> User:
     return cast(User, request.user)
 
 
-def _rows(request: HttpRequest) -> list[Row]:
-    user = _user(request)
-    return display.rows_of(selectors.queue_for(user), user)
+def _rows(queue: Queue, items: Sequence[Item], user: User) -> list[Row]:
+    return display.rows_of(items, queue, selectors.people_in(items), user)
 
 
 def _kept(request: HttpRequest) -> Filter:
