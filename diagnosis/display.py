@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -328,7 +327,7 @@ def figures_of_release(
     Empty for a release that is not installed any more: its findings keep their thresholds.
     """
     try:
-        release = _installed_release(name)
+        release = curves.installed(name)
     except bundle.ReleaseError:
         return {}, {}
     return release.operating_points, release.bundles["classifier"].spec.prevalence
@@ -346,16 +345,10 @@ def points_of_site(
         if row.code not in own or _point_of(row, own) is not None:
             continue
         effect = curves.effect_of(
-            _installed_release(name), row.code, row.threshold, prevalence=prevalences[row.code]
+            curves.installed(name), row.code, row.threshold, prevalence=prevalences[row.code]
         )
         points[row.code] = OperatingPoint(row.threshold, effect.sensitivity, effect.specificity)
     return points
-
-
-@lru_cache(maxsize=8)
-def _installed_release(name: str) -> bundle.Release:
-    # Every byte is hashed on loading: once per process is enough for words on a page.
-    return bundle.load_release(name)
 
 
 def _is_outdated(analysis: Analysis) -> bool:

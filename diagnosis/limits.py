@@ -10,6 +10,7 @@ from diagnosis.measures import child_over_calls, figure_in, measured
 from ml import bundle, classify
 from ml.bundle import Release
 from ml.vocabulary import NAMES
+from policy import curves
 from policy.selectors import present
 from xraydx.errors import UserError
 
@@ -49,7 +50,7 @@ def present_limits() -> Limits | None:
 
 
 def _limits_of(name: str) -> Limits:
-    release = display._installed_release(name)
+    release = curves.installed(name)
     metrics = {member: measured(held.folder) for member, held in release.bundles.items()}
     hit = figure_in(metrics.get("detector"), "boxed_test", "hit_0.1", "value")
     ages = release.child_ages or (None, None)

@@ -13,6 +13,7 @@ from diagnosis.models import QuickRead
 from diagnosis.states import Status
 from ml import bundle
 from ml.vocabulary import NAMES
+from policy import curves
 from xraydx.errors import UserError, message_for
 
 POLL_MS = 500
@@ -21,7 +22,7 @@ POLL_MS = 500
 def child_ages() -> tuple[float, float] | None:
     """The ages, from and below, that the present release reads children of; None if none."""
     try:
-        release = display._installed_release(selectors.current_release())
+        release = curves.installed(selectors.current_release())
     except (UserError, bundle.ReleaseError):
         return None
     return release.child_ages
@@ -30,7 +31,7 @@ def child_ages() -> tuple[float, float] | None:
 def over_calls_of(name: str) -> int | None:
     """See measures.child_over_calls; None for a release that is not installed any more."""
     try:
-        return child_over_calls(display._installed_release(name))
+        return child_over_calls(curves.installed(name))
     except bundle.ReleaseError:
         return None
 

@@ -10,7 +10,8 @@ from django.conf import settings
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
 from accounts.models import User
-from diagnosis import display, pipeline, queue
+from diagnosis import pipeline, queue
+from policy import curves
 from tests.accounts.factories import client_of
 from tests.ml.tiny import build_release
 
@@ -81,9 +82,9 @@ def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def release(tiny_weights: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Have the tiny release installed, and no other."""
     monkeypatch.setenv("XRAYDX_WEIGHTS", str(tiny_weights))
-    display._installed_release.cache_clear()
+    curves.installed.cache_clear()
     yield "tiny"
-    display._installed_release.cache_clear()
+    curves.installed.cache_clear()
 
 
 @pytest.fixture

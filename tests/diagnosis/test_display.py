@@ -9,6 +9,7 @@ from diagnosis import display, selectors
 from diagnosis.models import Analysis, Finding
 from ml.bundle import OperatingPoint
 from ml.vocabulary import DISEASES
+from policy import curves
 from tests.diagnosis.factories import (
     make_analysis,
     make_film,
@@ -119,7 +120,7 @@ def test_a_release_that_is_gone_leaves_the_findings_their_thresholds() -> None:
 @pytest.mark.django_db
 def test_a_finding_marked_by_the_sites_own_point_is_counted_by_that_point() -> None:
     release = display.selectors.current_release()
-    held = display._installed_release(release)
+    held = curves.installed(release)
     own = held.operating_points["Effusion"].threshold
     words = []
     for threshold in (own, own + 0.2):

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from diagnosis import display, measures, selectors
+from diagnosis import measures, selectors
+from policy import curves
 
 
 def test_a_missing_figure_is_none() -> None:
@@ -21,7 +22,7 @@ def test_a_missing_figure_is_none() -> None:
 def test_over_calls_are_counted_by_the_films_held_out(tmp_path: Path) -> None:
     figures = {"test": {"specificity": {"value": 0.65}}, "val": {"specificity": {"value": 0.98}}}
     (tmp_path / "metrics.json").write_text(json.dumps(figures))
-    release = display._installed_release(selectors.current_release())
+    release = curves.installed(selectors.current_release())
     others = {name: held for name, held in release.bundles.items() if name != "paediatric"}
     assert measures.child_over_calls(replace(release, bundles=others)) is None
     child = replace(release.bundles["gate"], folder=tmp_path)
