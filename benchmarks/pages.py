@@ -141,6 +141,8 @@ def list_pages() -> list[Page]:
         for place, cursor in (("first page", ""), ("from the middle", deep))
     ]
     return [
+        Page("worklist", "physician", get("/worklist/")),
+        Page("worklist", "radiologist", get("/worklist/")),
         Page("list, in the ER", "nurse", get("/patients/")),
         Page("list, everybody visible", "physician", get(kept)),
         Page("list, triage 1", "nurse", get(f"{kept}&triage=1")),

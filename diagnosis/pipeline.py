@@ -112,8 +112,9 @@ def _settle(claim: Claim) -> Status:
 def _read(claim: Claim) -> Status:
     timings: dict[str, float] = {}
     with _timed(timings, "load"):
-        data = films.load(_patiently(lambda: _content_of(claim)))
-    with _timed(timings, "decode"):
+        sha256 = _patiently(lambda: _content_of(claim))
+        data = films.fetch(sha256)
+    with _timed(timings, "decode"), films.verified(data, sha256):
         film = decode(data, longest=PICTURE_PX)
     reader = reader_for(claim.release)
     _renew(claim)

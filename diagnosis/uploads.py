@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import IO, TypeAlias
 
@@ -56,7 +57,8 @@ def add_film(
     with films.contents_of(file) as data:
         if len(data) > settings.UPLOAD_MAX_BYTES:
             raise UserError("too_large", field="file")
-        new = _New(visit, data, films.measure(data), _header_of(data), by)
+        digest, header = _looked_at(data)
+        new = _New(visit, data, digest, header, by)
         return _add(new, confirm_patient, idempotency_key)
 
 
@@ -137,6 +139,14 @@ def _earlier_upload(by: User, key: str, visit: Visit, digest: films.Digest) -> A
     if (used.visit_id, used.sha256) != (visit.id, digest.sha256):
         raise UserError("idempotency_key_reused", field="Idempotency-Key")
     return AddedFilm(used.film, used.analysis, created=False)
+
+
+def _looked_at(data: films.Contents) -> tuple[films.Digest, Header]:
+    """Hash the bytes while a helper process opens them."""
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        digest = pool.submit(films.measure, data)
+        header = _header_of(data)
+        return digest.result(), header
 
 
 def _header_of(data: films.Contents) -> Header:

@@ -61,7 +61,7 @@ def test_a_storage_that_is_away_is_tried_again(monkeypatch: pytest.MonkeyPatch) 
     def be_away(_sha256: str) -> bytes:
         raise films.StorageUnavailable
 
-    monkeypatch.setattr(films, "load", be_away)
+    monkeypatch.setattr(films, "fetch", be_away)
     held = ready()
     assert pipeline.run(held) is Status.QUEUED
     row = row_of(held)
