@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from patients.models import AREA_LENGTH, NAME_LENGTH
 from worklist.display import SHOWS, Filter
 
-ROWS, MOST_ROWS = 100, 500
+ROWS, MOST_ROWS = 50, 500
 
 
 class FilterForm(forms.Form):

@@ -23,7 +23,7 @@ from worklist.priority import Found, Priority, Waiting, in_order
 from xraydx.errors import NotFound
 
 # A film that was read but not signed when its patient left stays this long.
-LEFT_WITHIN = timedelta(hours=24)
+LEFT_WITHIN = timedelta(hours=12)
 # No emergency room has more unsigned films; beyond this the least urgent are left out.
 MOST_FILMS = 1000
 COLUMNS = (

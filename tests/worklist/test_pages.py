@@ -131,10 +131,10 @@ def test_nonsense_from_the_page_changes_nothing() -> None:
     assert client.post(FILTER, {"show": "nothing"}).status_code == 422
 
 
-def test_hundreds_of_rows_come_a_hundred_at_a_time() -> None:
+def test_hundreds_of_rows_come_fifty_at_a_time() -> None:
     film = make_named("Kim")
     studies = Study.objects.bulk_create(
-        Study(visit=film.visit, study_uid=str(number)) for number in range(100)
+        Study(visit=film.visit, study_uid=str(number)) for number in range(60)
     )
     films = [copy(film, study) for study in studies]
     for row in Film.objects.bulk_create(films):
@@ -142,9 +142,9 @@ def test_hundreds_of_rows_come_a_hundred_at_a_time() -> None:
     make_analysis(film)
     client = client_of(make_physician())
     text = page(client)
-    assert len(known(text)) == 100
-    assert "The 100 most urgent of 101 are shown." in text
-    assert len(known(client.get(f"{LIST}?rows=200").content.decode())) == 101
+    assert len(known(text)) == 50
+    assert "The 50 most urgent of 61 are shown." in text
+    assert len(known(client.get(f"{LIST}?rows=100").content.decode())) == 61
 
 
 def copy(film: Film, study: Study) -> Film:

@@ -41,11 +41,11 @@ def test_a_signed_study_leaves_the_queue() -> None:
     assert films_in_order(physician) == []
 
 
-def test_a_film_read_but_unsigned_stays_for_a_day_after_the_patient_left() -> None:
+def test_a_film_read_but_unsigned_stays_for_twelve_hours_after_the_patient_left() -> None:
     film = make_result().film
     close(film.visit)
     assert films_in_order(make_physician()) == [film.id]
-    left_ago(Visit.objects.get(pk=film.visit_id), hours=25)
+    left_ago(Visit.objects.get(pk=film.visit_id), hours=13)
     assert films_in_order(make_physician()) == []
 
 
