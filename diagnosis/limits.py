@@ -39,6 +39,8 @@ class Limits:
     child_from: float | None
     child_below: float | None
     child_over_calls: int | None
+    auc_ap: str
+    auc_pa: str
 
 
 def present_limits() -> Limits | None:
@@ -63,6 +65,8 @@ def _limits_of(name: str) -> Limits:
         child_from=ages[0],
         child_below=ages[1],
         child_over_calls=child_over_calls(release),
+        auc_ap=_auc_of_view("AP", metrics.get("classifier")),
+        auc_pa=_auc_of_view("PA", metrics.get("classifier")),
     )
 
 
@@ -81,6 +85,11 @@ def _disease(code: str, release: Release, metrics: dict[str, Any]) -> DiseaseLim
         right=display.true_in_100(point, share),
         auc="" if auc is None else display.figure(auc),
     )
+
+
+def _auc_of_view(view: str, metrics: Any) -> str:
+    mean = figure_in(metrics, "mean AUC of 13 on test, by group", f"view {view}", "AUC", "value")
+    return "" if mean is None else display.figure(mean)
 
 
 def _percent(share: float | None) -> str:
