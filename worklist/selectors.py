@@ -11,8 +11,10 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from accounts.models import User
+from accounts.permissions import Capability, may
 from audit.services import record_refusal
 from diagnosis.models import Analysis, Film, Finding, FirstLook, Reading, Study
+from diagnosis.readings import hides_until_first_look
 from diagnosis.states import ACTIVE, Status
 from patients.models import Patient
 from patients.selectors import visible_patients, visits_here
@@ -48,7 +50,7 @@ class WaitingFilm:
     status: str
     reason: str
     found: tuple[Found, ...]
-    # The site hides what the networks found until the user has looked, and they have not.
+    # What the networks found waits for this user's first look.
     hidden: bool
 
 
@@ -127,7 +129,8 @@ def _waiting_films(user: User, policy: Policy) -> list[WaitingFilm]:
     analyses = _newest_analyses([film.id for film in films])
     read = [row.id for row in analyses.values() if row.status == Status.SUCCEEDED]
     found = _findings(read, policy)
-    looked = _looked_at(user, read) if policy.hide_until_first_look else set()
+    hides = may(user, Capability.sign_reading) and hides_until_first_look(user)
+    looked = _looked_at(user, read) if hides else set()
     return [
         WaitingFilm(
             film_id=film.id,
@@ -142,7 +145,7 @@ def _waiting_films(user: User, policy: Policy) -> list[WaitingFilm]:
             status=analysis.status,
             reason=analysis.reason,
             found=tuple(found[analysis.id]),
-            hidden=policy.hide_until_first_look and analysis.id not in looked,
+            hidden=hides and analysis.id not in looked,
         )
         for film in films
         if (analysis := analyses.get(film.id)) is not None
