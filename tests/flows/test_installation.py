@@ -1,5 +1,6 @@
 """The whole of it as a hospital's program meets it: `make run`, a token, a film, a result."""
 
+import contextlib
 import os
 import signal
 from collections.abc import Iterator
@@ -56,7 +57,9 @@ def test_with_redis_dead_films_are_still_read(running: Installation, program: Pr
         assert running.answers()
         assert program.result_of(found["id"], seconds=90)["status"] in {"succeeded", "refused"}
     finally:
-        redis.resume()
+        # On a slow machine the supervisor has replaced the one that no longer answers.
+        with contextlib.suppress(psutil.NoSuchProcess):
+            redis.resume()
 
 
 def test_no_value_of_a_patient_is_in_any_log(running: Installation, program: Program) -> None:

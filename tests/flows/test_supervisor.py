@@ -30,7 +30,7 @@ def running() -> Iterator[Installation]:
 
 def test_the_first_start_prints_the_administrators_password_once(running: Installation) -> None:
     assert running.output().count("Password:") == 1
-    assert f"http://127.0.0.1:{running.port}" in running.output()
+    wait_for(lambda: f"http://127.0.0.1:{running.port}" in running.output(), seconds=30)
 
 
 def test_workers_have_celery_in_their_command_line(running: Installation) -> None:
