@@ -43,7 +43,7 @@ def read_csv(*, data: bytes, by: User) -> PatientImport:
     raises: Forbidden; UserError("csv_unreadable", "csv_columns", "csv_too_long")
     """
     require(by, Capability.import_patients)
-    _forget_old()
+    forget_old()
     sound: list[dict[str, Any]] = []
     faults: list[Fault] = []
     seen: dict[str, int] = {}
@@ -174,5 +174,6 @@ def _register(line: dict[str, Any], by: User) -> Fault | None:
     return None
 
 
-def _forget_old() -> None:
-    PatientImport.objects.filter(at__lt=timezone.now() - KEPT).delete()
+def forget_old() -> int:
+    """Drop imports whose lines nobody registered within a day, and old ones; returns how many."""
+    return PatientImport.objects.filter(at__lt=timezone.now() - KEPT).delete()[0]

@@ -1,7 +1,11 @@
 """Patients from a CSV, line by line."""
 
+from datetime import timedelta
+
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.management import call_command
+from django.utils import timezone
 
 from audit.models import Entry
 from patients.importing import MOST_LINES, read_csv, register_lines
@@ -94,3 +98,10 @@ def test_the_pages_show_lines_and_faults_and_register() -> None:
     client.post(f"{preview}register/")
     assert "1 patient registered" in client.get(preview).content.decode()
     assert Entry.objects.get(action="patient.import").detail == {"registered": 1, "refused": 0}
+
+
+def test_lines_that_nobody_registers_are_forgotten_after_a_day() -> None:
+    made = read_csv(data=(HEAD + "1,Kim,,,F").encode(), by=make_administrator())
+    PatientImport.objects.filter(pk=made.pk).update(at=timezone.now() - timedelta(hours=25))
+    call_command("run_clock", once=True)
+    assert not PatientImport.objects.exists()

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from accounts import services as accounts
 from diagnosis import films, presence, queue, quick, removal, services, tasks
+from patients import importing
 
 log = logging.getLogger("diagnosis.clock")
 
@@ -56,6 +57,7 @@ def tick(*, sweep: bool) -> int:
         queue.forget_old_workers()
         quick.forget_old()
         removal.erase_expired()
+        importing.forget_old()
         sweep_storage()
     return moved
 
