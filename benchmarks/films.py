@@ -64,6 +64,7 @@ def send_all(
         took_s=took_s,
         worked_s={group: seconds / len(films) for group, seconds in worked.items()},
         elsewhere=max(0.0, elsewhere_s / (took_s * (os.cpu_count() or 1))),
+        workers=len(one.children("celery")),
     )
 
 

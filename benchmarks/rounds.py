@@ -52,6 +52,7 @@ class Round:
     stages_ms: dict[str, list[float]]
     worked_s: dict[str, float]
     elsewhere: float
+    workers: int
 
     def per_hour(self) -> float:
         """Films that this installation finishes in an hour of such a round."""
@@ -80,6 +81,7 @@ class Round:
             "upload_to_answer_s": spread(self.answered_s),
             "outside_networks_s": spread(self.outside_s),
             "films_per_hour": round(self.per_hour()),
+            "films_per_hour_and_worker": round(self.per_hour() / self.workers),
             "machine_busy_elsewhere": round(self.elsewhere, 2),
             "processor_ms_per_film": {
                 name: round(1000 * seconds) for name, seconds in self.worked_s.items()
@@ -104,7 +106,8 @@ class Round:
             print(f"    {stage:<16} {middle:8.1f} ms  {100 * said['shares'][stage]:4.0f} %")
         worked = ", ".join(f"{name} {ms} ms" for name, ms in said["processor_ms_per_film"].items())
         print(f"  processor time of a film: {worked}")
-        print(f"  films per hour: {said['films_per_hour']}")
+        print(f"  films per hour: {said['films_per_hour']}, "
+              f"by each worker {said['films_per_hour_and_worker']}")  # fmt: skip
         print(f"  of the machine, {100 * self.elsewhere:.0f} % worked for something else")
 
 
@@ -117,6 +120,7 @@ def gather(
     took_s: float,
     worked_s: dict[str, float],
     elsewhere: float,
+    workers: int,
 ) -> Round:
     """Join what was sent with what the database holds of it."""
     with psycopg.connect(one.servers.postgres.url(OWNER)) as connection:
@@ -137,4 +141,4 @@ def gather(
         refused += status == "refused"
     answered_s = [film.answered_s for film in sent]
     return Round(kind, at_once, release, refused, took_s, stored_s, answered_s, outside_s,
-                 dict(stages), worked_s, elsewhere)  # fmt: skip
+                 dict(stages), worked_s, elsewhere, workers)  # fmt: skip
