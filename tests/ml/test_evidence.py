@@ -55,3 +55,34 @@ def test_turned_and_inverted_films_are_righted_or_refused() -> None:
     for how in ("turned", "inverted"):
         counted = metrics_of("gate")["unfit"][how]
         assert counted["corrected"] + sum(counted["codes"].values()) >= 0.97 * 250
+
+
+def test_the_reader_of_childrens_films_tells_pneumonia_on_numbers_it_has_not_seen() -> None:
+    for films in ("test", "test, patient numbers not in train"):
+        figures = metrics_of("paediatric")[films]
+        assert figures["AUC"]["low"] > 0.9, films
+        assert figures["sensitivity"]["low"] > 0.85, films
+
+
+def test_attention_points_at_boxes_better_than_another_films_map() -> None:
+    figures = metrics_of("classifier")["attention on boxes of test"]
+    ours, chance = figures["maps"]["pointing"], figures["chance, another film's map"]["pointing"]
+    assert ours["low"] > chance["value"]
+    shuffled = figures["weights shuffled"]["all"]
+    assert abs(shuffled["rank correlation"]) < 0.3
+    assert shuffled["pointing"] < shuffled["pointing of the true maps on these"]
+
+
+def test_the_abnormal_answer_tells_opacity_from_normal_films_of_one_sharpness() -> None:
+    figures = metrics_of("classifier")["abnormal"]
+    assert figures["RSNA's opacity against normal, 448-px films"]["AUC"]["low"] > 0.85
+    assert figures["RSNA's opacity against normal, all through 224 px"]["AUC"]["low"] > 0.85
+
+
+def test_points_promise_what_holds_at_the_stated_share_of_the_whole_collection() -> None:
+    spec = load_release(weights=WEIGHTS).bundles["classifier"].spec
+    assert spec.prevalence["Pneumothorax"] == pytest.approx(5_302 / 112_120, abs=1e-4)
+    assert "112,120" in spec.settings["prevalence_of"]
+    for label, curve in spec.settings["curves"].items():
+        sensitivities = [row[1] for row in curve]
+        assert sensitivities == sorted(sensitivities, reverse=True), label
