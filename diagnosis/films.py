@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +26,8 @@ from .models import Film
 
 Contents = bytes | mmap
 PART = ".part-"
+SHA256 = re.compile(r"[0-9a-f]{64}")
+UUID_TEXT = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class FilmMissing(Exception):  # noqa: N818 - a term, not a fault
@@ -231,7 +234,7 @@ def drop_unreferenced(sha256: str) -> bool:
 def stored_films(folder: str) -> set[str]:
     """Every sha256 under which bytes lie; folder: its first two digits."""
     names = _listed(storage(), f"films/{folder}")[1]
-    return {name for name in names if not name.startswith(PART)}
+    return {name for name in names if SHA256.fullmatch(name)}
 
 
 @_faults_named()
@@ -243,9 +246,11 @@ def stored_at(sha256: str) -> datetime:
 @_faults_named()
 def pictured_analyses(folder: str) -> set[UUID]:
     """Every analysis that has pictures; folder: the first two digits of its id."""
-    return {UUID(name) for name in _listed(storage(), f"pictures/{folder}")[0]}
+    names = _listed(storage(), f"pictures/{folder}")[0]
+    return {UUID(name) for name in names if UUID_TEXT.fullmatch(name)}
 
 
+@_faults_named()
 def drop_parts(folder: str, before: datetime) -> None:
     """Remove what a write that was cut off before then has left beside the films."""
     place = storage()

@@ -137,6 +137,16 @@ def test_pictures_of_an_analysis_that_is_gone_are_swept() -> None:
     assert all(place_of(key).exists() for key in kept.images.values())
 
 
+def test_what_somebody_else_put_into_the_storage_is_left_alone() -> None:
+    strange = [place_of("films/ab/notes.txt"), place_of("pictures/ab/holiday/1/a.png")]
+    for file in strange:
+        file.parent.mkdir(parents=True)
+        file.write_bytes(b"not ours")
+        grow_old(file)
+    assert removal.sweep() == 0
+    assert all(file.exists() for file in strange)
+
+
 def test_the_clock_has_swept_everything_after_a_day() -> None:
     swept = [folder for hour in range(24) for folder in removal.FOLDERS[hour::24]]
     assert sorted(swept) == list(removal.FOLDERS)
