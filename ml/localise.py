@@ -150,11 +150,17 @@ def features_of(
     return np.stack(parts, 1)
 
 
+def highest(values: np.ndarray, count: int) -> np.ndarray:
+    """Rows of the `count` highest of values [N], in no order."""
+    if len(values) <= count:
+        return np.arange(len(values))
+    return np.argpartition(values, len(values) - count)[-count:]
+
+
 def look_at(scores: np.ndarray, column: int) -> np.ndarray:
     """Rows of the candidates that are worth a look for a label; scores: [N, L]."""
-    own = np.argsort(-scores[:, column], kind="stable")[:OWN_BEST]
-    opacity = np.argsort(-scores[:, -1], kind="stable")[:OPACITY_BEST]
-    return np.unique(np.concatenate([own, opacity]))
+    own = highest(scores[:, column], OWN_BEST)
+    return np.unique(np.concatenate([own, highest(scores[:, -1], OPACITY_BEST)]))
 
 
 def order_candidates(
