@@ -9,6 +9,7 @@ import sys
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
+from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
 
@@ -144,6 +145,7 @@ def _add_speed(commands: Any) -> None:
     speed.add_argument("file", nargs="?", metavar="FILE", help="default: a drawn film")
     speed.add_argument("--rounds", type=int, default=30, help="readings (default: 30)")
     speed.add_argument("--release", metavar="NAME", help="default: the newest")
+    speed.add_argument("--store", type=Path, metavar="FILE", help="also write the figures as JSON")
     speed.set_defaults(run=time_release)
 
 
@@ -165,7 +167,11 @@ def time_release(arguments: argparse.Namespace) -> int:
     except (GeneratorError, OSError, Refusal) as error:
         print(f"no film to read: {error}", file=sys.stderr)
         return USAGE
-    print("\n".join(lines_of(measure_speed(reader, film, rounds=max(2, arguments.rounds)))))
+    speed = measure_speed(reader, film, rounds=max(2, arguments.rounds))
+    print("\n".join(lines_of(speed)))
+    if arguments.store is not None:
+        said = {"release": reader.release.name, **asdict(speed)}
+        arguments.store.write_text(json.dumps(said, indent=1) + "\n")
     return 0
 
 

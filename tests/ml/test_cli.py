@@ -108,12 +108,14 @@ def test_maps_are_written_beside_each_other_for_equal_stems(film, tmp_path):
         assert picture.mode == "L"
 
 
-def test_the_release_is_timed_stage_by_stage(film, capsys):
-    assert main(["speed", str(film), "--rounds", "2"]) == 0
+def test_the_release_is_timed_stage_by_stage(film, tmp_path, capsys):
+    stored = tmp_path / "speed.json"
+    assert main(["speed", str(film), "--rounds", "2", "--store", str(stored)]) == 0
+    assert json.loads(stored.read_text())["films"] == 2
     lines = capsys.readouterr().out.splitlines()
-    stages = [line.split()[0] for line in lines[:-2]]
+    stages = [line.split()[0] for line in lines[:-3]]
     assert stages == ["gate", "classify", "anatomy", "detect", "anomaly", "attention", "total"]
-    assert lines[-3].endswith("100.0 %")
+    assert lines[-4].endswith("100.0 %")
     assert "MB" in lines[-1]
 
 
