@@ -14,6 +14,7 @@ from ml.training.goals import goal_table
 from ml.training.papers import figures_of
 from ml.training.robustness_table import robustness_lines
 from ml.training.stage_tables import gate_lines, group_lines
+from ml.training.speed_table import speed_lines
 from ml.training.yardstick_table import yardstick_lines
 
 PAGE = Path("docs/models.md")
@@ -64,6 +65,7 @@ def make_figures(release: Release) -> str:
             lines += [*gate_lines(figures), *group_lines(figures)]
     lines += ["", "### what single changes of the training are worth", "", *table()]
     for title, part in (
+        ("time and size", speed_lines()),
         ("attempts at the goals that were missed", attempt_lines()),
         ("altered films", robustness_lines()),
         ("the yardstick beside the anomaly networks", yardstick_lines()),
