@@ -13,8 +13,8 @@ from ml.training.classifier_page import classifier_lines
 from ml.training.goals import goal_table
 from ml.training.papers import figures_of
 from ml.training.robustness_table import robustness_lines
-from ml.training.stage_tables import gate_lines, group_lines
 from ml.training.speed_table import speed_lines
+from ml.training.stage_tables import gate_lines, group_lines
 from ml.training.yardstick_table import yardstick_lines
 
 PAGE = Path("docs/models.md")
