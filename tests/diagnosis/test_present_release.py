@@ -46,4 +46,4 @@ def test_a_synthetic_film_is_read_from_upload_to_result(kind: str) -> None:
     assert (body["status"], body["reason"]) == ("succeeded", None)
     assert set(body["findings"]) == set(NAMES)
     assert body["release"] == selectors.current_release()
-    assert len(body["images"]) == 6
+    assert len(body["images"]) >= 6

@@ -135,7 +135,8 @@ export class GlPainter {
     gl.viewport(0, 0, width, height);
     gl.useProgram(this.program);
     this.holdGreys(0, "film", film);
-    this.holdGreys(1, "other", other ?? film);
+    if (other) this.holdGreys(1, "other", other);
+    else gl.uniform1i(places.other, 0);
     const cold = heat ?? { width: 1, height: 1, values: this.cold ??= new Uint8Array(1) };
     this.hold(2, "heat", cold.values, () => gl.texImage2D(gl.TEXTURE_2D, 0, gl.R8, cold.width, cold.height, 0, gl.RED, gl.UNSIGNED_BYTE, cold.values));
     const table = COLORMAPS[colours];
