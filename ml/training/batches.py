@@ -87,9 +87,10 @@ def augment(pixels: torch.Tensor, config: dict[str, float], *, size: int) -> tor
     returns: [B, 1, size, size] float32 in 0..255
     """
     count = len(pixels)
-    pixels = soften(
-        pixels, share=config.get("soften", 0.0), through=int(config.get("soften_px", 224))
-    )
+    most = int(config.get("soften_px", 224))
+    least = int(config.get("soften_px_least", most))
+    through = int(torch.randint(least, most + 1, ()))  # another one for each batch
+    pixels = soften(pixels, share=config.get("soften", 0.0), through=through)
     if size != pixels.shape[-1]:
         pixels = nn.functional.interpolate(pixels, (size, size), mode="bilinear", antialias=True)
 
