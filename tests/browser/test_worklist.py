@@ -1,14 +1,15 @@
 """The worklist in a browser: keys alone, two people at once, values that change in place."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from diagnosis.models import Analysis
+from diagnosis.models import Analysis, Film
 from diagnosis.states import Status
 from tests.accounts.factories import make_physician, make_radiologist
-from tests.browser.conftest import WORKSTATION, enter
+from tests.browser.conftest import PHONE, READING_ROOM, WORKSTATION, enter
 from tests.diagnosis.factories import make_analysis, make_film, make_result
 from tests.patients.factories import make_patient, make_visit
 from worklist.models import Hold
@@ -94,9 +95,11 @@ def test_values_change_in_place_and_new_films_wait_in_the_bar(page: Page, signed
     expect(names.last).to_have_text("Park, Ara")
 
 
-def test_fifteen_studies_stand_on_a_workstation_without_scrolling(
+def test_fifteen_studies_stand_on_a_workstation_and_nothing_runs_off_any_screen(
     page: Page, signed_in: Any
 ) -> None:
+    aged = make_result(named("Papadopoulos-Konstantinou")).film
+    Film.objects.filter(pk=aged.pk).update(uploaded_at=aged.uploaded_at - timedelta(hours=3))
     for number in range(16):
         make_analysis(named(f"Kim {number}"))
     signed_in(make_physician())
@@ -105,4 +108,6 @@ def test_fifteen_studies_stand_on_a_workstation_without_scrolling(
     assert box is not None
     assert box["height"] <= 41
     assert box["y"] + box["height"] <= WORKSTATION["height"]
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    for size in (WORKSTATION, READING_ROOM, PHONE):
+        page.set_viewport_size(size)
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), size
