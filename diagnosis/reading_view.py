@@ -16,6 +16,8 @@ from diagnosis.models import Analysis, Film, Reading
 from diagnosis.states import Status
 from ml.vocabulary import NAMES
 
+ADULT_FROM = 18
+PNEUMONIA = "Pneumonia"
 # What the page's script imports, named so that the browser need not find out one by one.
 MODULES = [
     "js/preferences.js",
@@ -43,6 +45,7 @@ def reading_context(film: Film, analysis: Analysis, user: User) -> dict[str, Any
         "viewer": viewer_of(analysis),
         "disease_names": [(code, display.name_of(code)) for code in NAMES],
         "child": child_of(analysis),
+        "pneumonia_name": display.name_of(PNEUMONIA),
         "adult_only": _is_adult_only(analysis),
     }
     if hidden:
@@ -50,7 +53,7 @@ def reading_context(film: Film, analysis: Analysis, user: User) -> dict[str, Any
         context["picture_urls"] = {name: urls[name] for name in ("film",) if name in urls}
         context["boxes"] = []
     if analysis.status == Status.SUCCEEDED and not hidden:
-        context |= own_context(analysis, context["cards"], user)
+        context |= own_context(analysis, to_judge(context), user)
     return context
 
 
@@ -70,11 +73,24 @@ def live_context(analysis: Analysis, user: User) -> dict[str, Any]:
     return context
 
 
-def own_context(analysis: Analysis, cards: list[display.FindingCard], user: User) -> dict[str, Any]:
-    """The person's side: what they judge, the draft of their report, what is signed."""
+def to_judge(context: dict[str, Any]) -> list[display.FindingCard]:
+    """The cards of all that is marked, by the children's reader first."""
+    marked = [card for card in context["cards"] if card.above]
+    child: ChildCard | None = context["child"]
+    if child is None or not child.above or any(card.code == PNEUMONIA for card in marked):
+        return marked
+    return [card for card in context["all_cards"] if card.code == PNEUMONIA] + marked
+
+
+def own_context(
+    analysis: Analysis, marked: list[display.FindingCard], user: User
+) -> dict[str, Any]:
+    """The person's side: what they judge, the draft of their report, what is signed.
+
+    marked: cards of the findings to be judged
+    """
     signed = list(analysis.readings.all())
     last = signed[0] if signed else None
-    marked = [card for card in cards if card.above]
     return {
         "judged": [Judged(card, verdict_on(last, card.code)) for card in marked],
         "signed": [SignedReading.of(reading) for reading in signed],
@@ -183,9 +199,6 @@ def child_of(analysis: Analysis) -> ChildCard | None:
         tick=round(100 * threshold, 1),
         over_calls=quick_words.over_calls_of(analysis.release),
     )
-
-
-ADULT_FROM = 18
 
 
 def _is_adult_only(analysis: Analysis) -> bool:

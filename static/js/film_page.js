@@ -7,7 +7,7 @@ import { PriorFilm } from "./reading/prior.js";
 
 const KEYS = { b: "boxes", a: "attention", u: "unet", e: "reversed_ae", l: "anatomy" };
 const COLOURS = ["viridis", "jet", "grey"];
-const PICTURES = ["film", "depth", "attention", "attention_each", "unet", "reversed_ae", "anatomy"];
+const PICTURES = ["film", "depth", "attention", "attention_each", "unet", "reversed_ae", "anatomy", "pneumonia"];
 let running = null;
 
 const numbers = (text) => text?.split(" ").map(Number) ?? null;
@@ -129,7 +129,7 @@ class FilmPage {
   /** Buttons say what is on; the legend stands only beside a heat map. */
   show() {
     const { root, viewer } = this;
-    for (const button of root.querySelectorAll("button[data-layer]")) {
+    for (const button of document.querySelectorAll("button[data-layer]")) {
       button.disabled = !viewer.has(button.dataset.layer);
       button.setAttribute("aria-pressed", String(Boolean(viewer.isShown(button.dataset.layer))));
     }
@@ -140,7 +140,7 @@ class FilmPage {
     root.querySelector("[data-action=invert]").setAttribute("aria-pressed", String(viewer.window.inverted));
     const { heat, disease } = viewer.shown;
     root.dataset.heat = heat ?? "";
-    const source = disease ? document.querySelector(`button[data-disease=${disease}]`) : root.querySelector(`button[data-layer=${heat}]`);
+    const source = disease ? document.querySelector(`button[data-disease=${disease}]`) : document.querySelector(`button[data-layer=${heat}]`);
     if (heat && source) root.querySelector("[data-legend-of]").textContent = source.dataset.legend;
     root.dataset.palette = viewer.colours;
     const colours = root.querySelector("[data-colours]");

@@ -173,3 +173,14 @@ def test_the_answer_to_the_last_poll_brings_the_strip_up_to_date() -> None:
     analysis, client = make_result(), client_of(make_physician())
     answer = client.get(f"/analyses/{analysis.id}/status/")
     assert 'id="film-strip" class="film-strip" hx-swap-oob="true"' in answer.text
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("probability", "judged"), [(0.9, True), (0.1, False)])
+def test_what_the_childrens_reader_marks_is_shown_and_judged(
+    probability: float, judged: bool
+) -> None:
+    analysis = make_result(child={"pneumonia": probability, "threshold": 0.5})
+    text = client_of(make_physician()).get(f"/films/{analysis.film_id}/").text
+    assert "Children&#x27;s reader" in text or "Children's reader" in text
+    assert ('data-judge="Pneumonia"' in text) is judged
