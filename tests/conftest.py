@@ -1,6 +1,7 @@
 """Fixtures that every test may use."""
 
 import os
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -26,6 +27,15 @@ def _own_storage(tmp_path: Path, settings: object) -> None:
         **settings.STORAGES,  # type: ignore[attr-defined]
         "default": parse_storage(str(tmp_path / "films")),
     }
+
+
+@pytest.fixture(autouse=True)
+def _english() -> Iterator[None]:
+    """Every test begins in English; a request leaves its language to its thread."""
+    from django.utils import translation
+
+    with translation.override("en", deactivate=True):
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -358,8 +358,9 @@ SPECTACULAR_SETTINGS = {
 
 # Language and time
 LANGUAGE_CODE = "en"
-# One more stands here once its translation is complete: half a language is worse than none.
-LANGUAGES = [("en", "English")]
+# By their own names. One more stands here once its catalogue is complete: half a language is
+# worse than none.
+LANGUAGES = [("en", "English"), ("ko", "한국어"), ("vi", "Tiếng Việt")]
 LOCALE_PATHS = [BASE_DIR / "locale"]
 FORMAT_MODULE_PATH = ["xraydx.formats"]
 LANGUAGE_COOKIE_NAME = f"xraydx_language_{COOKIE_SUFFIX}"

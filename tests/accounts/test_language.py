@@ -14,11 +14,6 @@ pytestmark = pytest.mark.django_db
 KOREAN, VIETNAMESE, ENGLISH = "로그인", "Đăng nhập", "Sign in"
 
 
-@pytest.fixture(autouse=True)
-def languages(settings: Any) -> None:
-    settings.LANGUAGES = [("en", "English"), ("ko", "한국어"), ("vi", "Tiếng Việt")]
-
-
 def heading(client: Client, address: str = "/sign-in/", **headers: str) -> str:
     page = client.get(address, headers=headers).content.decode()
     return page.partition("<h1>")[2].partition("</h1>")[0]
