@@ -17,7 +17,7 @@ import psutil
 from django.conf import settings
 
 from benchmarks import results
-from benchmarks.rounds import Round, Sent, gather
+from benchmarks.rounds import Round, Sent, gather, joined
 from ml.imaging.synthetic import sample_film
 from ml.imaging.write import to_dicom, to_png
 from tests.flows.program import Program, make_token
@@ -144,15 +144,18 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def measure(one: Installation, program: Program, films: int) -> list[Round]:
+def measure(one: Installation, program: Program, count: int) -> list[Round]:
     """All rounds, printed as they come."""
     rounds, seed = [], 0
     for kind, draw in KINDS.items():
-        for at_once, count in ((1, films), (AT_ONCE, 2 * AT_ONCE)):
-            drawn = [draw(seed + number) for number in range(WARM_UP_FILMS + count)]
+        for at_once, wanted in ((1, count), (AT_ONCE, 2 * AT_ONCE)):
+            drawn = [draw(seed + number) for number in range(WARM_UP_FILMS + wanted)]
             seed += len(drawn)
             send_all(one, program, kind, drawn[:WARM_UP_FILMS], at_once=1)
-            rounds.append(quietest(one, program, kind, drawn[WARM_UP_FILMS:], at_once))
+            films = drawn[WARM_UP_FILMS:]
+            # One at a time, each film has its own quiet moment.
+            parts = [[film] for film in films] if at_once == 1 else [films]
+            rounds.append(joined([quietest(one, program, kind, part, at_once) for part in parts]))
             rounds[-1].print()
     return rounds
 
@@ -164,5 +167,6 @@ def quietest(
     found: list[Round] = []
     while len(found) < TRIES and not any(each.elsewhere < results.QUIET for each in found):
         fresh = [vary(film, len(found)) for film in films]
+        results.wait_for_quiet()
         found.append(send_all(one, program, kind, fresh, at_once=at_once))
     return min(found, key=lambda each: each.elsewhere)

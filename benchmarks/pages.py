@@ -322,6 +322,7 @@ def measure(page: Page, rounds: int) -> Figure:
     queries = len(captured)  # now: the next request starts the list anew
     found: list[Figure] = []
     while len(found) < TRIES and not any(map(is_telling, found)):
+        results.wait_for_quiet(5)
         found.append(time_page(page, client, rounds, queries=queries))
     return min(found, key=lambda each: each.elsewhere)
 

@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,8 @@ from typing import Any
 import psutil
 
 # A measurement is undisturbed while less than this share of the machine works for others.
-QUIET = 0.05
+QUIET = 0.1
+GLANCE_S = 0.2
 FOLDER = Path(__file__).resolve().parent / "results"
 
 
@@ -53,6 +55,16 @@ def busy_seconds() -> float:
     """Processor time that the machine has worked so far, whoever for."""
     times = psutil.cpu_times()
     return times.user + times.nice + times.system + times.irq + times.softirq
+
+
+def wait_for_quiet(most_s: float = 10.0) -> None:
+    """Wait until nothing else works on this machine for a moment, at most so long."""
+    cores, give_up_at = os.cpu_count() or 1, time.monotonic() + most_s
+    while time.monotonic() < give_up_at:
+        before = busy_seconds()
+        time.sleep(GLANCE_S)
+        if busy_seconds() - before < QUIET * GLANCE_S * cores:
+            return
 
 
 def percentile(values: list[float], share: float) -> float:

@@ -2,8 +2,9 @@
 
 import statistics
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from operator import mul
 from typing import Any
 
 import psycopg
@@ -109,6 +110,32 @@ class Round:
         print(f"  films per hour: {said['films_per_hour']}, "
               f"by each worker {said['films_per_hour_and_worker']}")  # fmt: skip
         print(f"  of the machine, {100 * self.elsewhere:.0f} % worked for something else")
+
+
+def joined(parts: list[Round]) -> Round:
+    """Several rounds of the same kind as one."""
+    took_s = sum(part.took_s for part in parts)
+    films = [len(part.stored_s) for part in parts]
+
+    def mean(values: list[float], weights: list[float] | list[int]) -> float:
+        return sum(map(mul, values, weights)) / sum(weights)
+
+    return replace(
+        parts[0],
+        refused=sum(part.refused for part in parts),
+        took_s=took_s,
+        stored_s=[value for part in parts for value in part.stored_s],
+        answered_s=[value for part in parts for value in part.answered_s],
+        outside_s=[value for part in parts for value in part.outside_s],
+        stages_ms={
+            stage: [value for part in parts for value in part.stages_ms[stage]] for stage in STAGES
+        },
+        worked_s={
+            group: mean([part.worked_s[group] for part in parts], films)
+            for group in parts[0].worked_s
+        },
+        elsewhere=mean([part.elsewhere for part in parts], [part.took_s for part in parts]),
+    )
 
 
 def gather(
