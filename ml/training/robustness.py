@@ -27,7 +27,7 @@ from ml.training.progress import track
 from ml.training.robustness_table import STORED
 from ml.vocabulary import NAMES
 
-FILMS = 500  # of the test films, drawn once
+FILMS = 250  # of the test films, drawn once
 REPEATED = 12
 COMMAND = "python -m ml evaluate robustness"
 

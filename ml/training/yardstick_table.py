@@ -11,7 +11,6 @@ STORED = Path(__file__).parent / "measured" / "yardstick.json"
 NAMES = {
     "nih_mined_labels": "AUC, NIH's mined labels",
     "opacity_v_normal_448px": "AUC, opacity against normal, 448 px",
-    "opacity_v_all_normals": "AUC, opacity against all normals",
     "guangzhou": "AUC, Guangzhou",
     "guangzhou_numbers_not_in_train": "AUC, Guangzhou, patient numbers not in train",
 }
