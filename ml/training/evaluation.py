@@ -21,7 +21,7 @@ from ml.training.goals import goal_lines, stored_figures
 from ml.training.papers import figures_of
 from ml.training.plots import write_curves
 from ml.training.remeasure import AGAIN
-from ml.vocabulary import CLASSIFIER_LABELS
+from ml.vocabulary import ABNORMAL, CLASSIFIER_LABELS
 
 TOLERANCE = 0.005  # by which engines of other processors may differ
 CURVES = Path("docs/img")
@@ -52,7 +52,9 @@ def draw_curves(bundle: Bundle, data: Path, *, folder: Path = CURVES) -> list[Pa
     films = films_of(data, "test")
     logits, truth = logits_of(bundle, films), published_truth(films)
     stored = stored_figures(bundle)
-    areas, errors = stored["AUC on test"], stored["calibration error on test"]
+    errors = stored["calibration error on test"]
+    areas = dict(stored["AUC on test"])
+    areas[ABNORMAL] = areas.pop("any finding")
     has_it, given = {}, {}
     for column, label in enumerate(CLASSIFIER_LABELS):
         if 0 < truth[:, column].mean() < 1:
