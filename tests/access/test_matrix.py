@@ -85,7 +85,7 @@ def send(client: Client, row: Row, needs: Call) -> HttpResponse:
         options["content_type"] = needs.content_type or "application/json"
     response = getattr(client, row.method.lower())(row.address(needs), **options)
     if response.streaming:
-        response.close()
+        b"".join(response.streaming_content)  # to its end, as a browser does; closes its file too
     return response
 
 
