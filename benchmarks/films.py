@@ -30,7 +30,7 @@ KINDS: dict[str, Callable[[int], bytes]] = {
 AT_ONCE = 20
 # Before the first measured film: engines, helpers and plans of the database are warm in use.
 WARM_UP_FILMS = 3
-TRIES = 4
+TRIES, WAIT_S = 3, 2.0
 
 
 def send_all(
@@ -167,6 +167,6 @@ def quietest(
     found: list[Round] = []
     while len(found) < TRIES and not any(each.elsewhere < results.QUIET for each in found):
         fresh = [vary(film, len(found)) for film in films]
-        results.wait_for_quiet()
+        results.wait_for_quiet(WAIT_S)
         found.append(send_all(one, program, kind, fresh, at_once=at_once))
     return min(found, key=lambda each: each.elsewhere)

@@ -72,6 +72,15 @@ FILMS = (
     SELECT id, 'Effusion', 0.6, 0.2, 0.5, 0.4, 0.8, true
     FROM diagnosis_analysis WHERE status = 'succeeded' AND created_at >= %(recent)s
     """,
+    # Films of those who have left are signed, those of the ER wait.
+    """
+    INSERT INTO diagnosis_reading (id, analysis_id, version, verdict, findings, added, report, note,
+        signed_by_id, signed_at)
+    SELECT gen_random_uuid(), a.id, 1, 'agree', '{}', '[]', '', '', %(signer)s, a.finished_at
+    FROM diagnosis_analysis a JOIN diagnosis_film f ON f.id = a.film_id
+        JOIN patients_visit v ON v.id = f.visit_id
+    WHERE a.status = 'succeeded' AND a.created_at >= %(recent)s AND v.closed_at IS NOT NULL
+    """,
     # Who sent each film, and who looked at it.
     """
     INSERT INTO audit_entry (at, actor_id, action, target_type, target_id, patient_id, reason,
@@ -183,6 +192,7 @@ def fill(connection: psycopg.Connection[Any], hospital: Hospital) -> None:
         "codes": list(NAMES),
         "recent": visits[-len(visits) // 10].opened_at,
         "release": current_release(None),
+        "signer": hospital.users["radiologist"],
         "images": Jsonb({name: f"pictures/{name}.png" for name in PICTURES}),
     }
     for statement in FILMS:
