@@ -97,8 +97,8 @@ def _pages(pages: dict[str, Any]) -> list[str]:
     slowest = max(rows, key=lambda row: row["p95_ms"])
     most = max(row["queries"] for row in rows)
     over = sum(row["p95_ms"] > pages["goal_p95_ms"] for row in rows)
-    named = ("worklist", "list, in the ER", "search for a name that a third has", "patient", "reading view",
-             "audit record", "REST analyses since")  # fmt: skip
+    named = ("worklist", "list, in the ER", "search for a name that a third has", "patient",
+             "reading view", "audit record", "REST analyses since")  # fmt: skip
     lines = [
         f"{len(rows)} pages and requests at {pages['patients']:,} patients and "
         f"{pages['analyses']:,} analyses: the slowest ({slowest['page']}, {slowest['who']}) takes "
