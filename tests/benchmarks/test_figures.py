@@ -8,8 +8,6 @@ from benchmarks import documents, results
 from benchmarks.pages import GOAL_MS
 
 FILMS, PAGES = results.load("films"), results.load("pages")
-# In the last measurement; docs/operations.md says by how much. None may join them.
-OVER_THE_GOAL = {("worklist", "radiologist"), ("REST analyses since", "program")}
 ALONE = {each["kind"].split()[0]: each for each in FILMS["rounds"] if each["at_once"] == 1}
 
 
@@ -45,8 +43,6 @@ def test_one_film_at_a_time_meets_its_goals(kind: str, outside_s: float) -> None
 
 def test_pages_meet_their_goal_at_a_hospitals_size() -> None:
     assert (PAGES["patients"], PAGES["analyses"]) == (100_000, 300_000)
-    over = {(row["page"], row["who"]) for row in PAGES["pages"] if row["p95_ms"] > GOAL_MS}
-    assert over <= OVER_THE_GOAL
-    assert max(row["median_ms"] for row in PAGES["pages"]) <= GOAL_MS
+    assert max(row["p95_ms"] for row in PAGES["pages"]) <= GOAL_MS
     assert 0 < max(row["queries"] for row in PAGES["pages"]) <= 25
     assert min(row["queries"] for row in PAGES["pages"]) > 0
