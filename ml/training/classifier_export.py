@@ -6,18 +6,15 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
 from ml.bundle import WEIGHTS, Bundle, Input
-from ml.training.classifier_fit import published_truth
 from ml.training.classifier_network import build_network
-from ml.training.classifier_report import DRAWN, evidence_of, films_of, fit_and_measure
+from ml.training.classifier_report import DRAWN, evidence_of, fit_and_measure
 from ml.training.export import Contract, write_bundle
 from ml.training.loop import CHECKPOINTS
 from ml.training.members import round_weights
-from ml.vocabulary import NAMES
 
 OUTPUTS = ("logits", "maps")
 
@@ -101,27 +98,3 @@ def _write(
     return write_bundle(
         name, version, network, contract=contract, evidence=evidence_of(metrics), weights=weights
     )
-
-
-def mean_auc_by_mirroring(checkpoint: Path, *, data: Path) -> dict[str, float]:
-    """Mean AUC of the 13 on val, with and without the mirrored film, to choose by."""
-    from ml.training.classifier_network import infer
-    from ml.training.data import cache_prepared
-    from ml.training.metrics import mean_auc
-
-    network = load_serving(checkpoint)
-    assert isinstance(network, ClassifierGraph)
-    config = torch.load(checkpoint, weights_only=True)["config"]["network"]
-    films = films_of(data, "val")
-    pixels = cache_prepared(
-        [film.path for film in films],
-        size=config["size"],
-        number=config["preprocessing"],
-        note="val-films",
-    )
-    truth = published_truth(films)[:, : len(NAMES)]
-    found = {}
-    for name, mirrored in (("plain", False), ("mirrored", True)):
-        logits = infer(network.network, np.asarray(pixels), config, mirrored=mirrored)
-        found[name] = mean_auc(truth, logits[:, : len(NAMES)])
-    return found
