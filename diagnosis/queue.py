@@ -229,11 +229,6 @@ def forget_old_workers() -> int:
     return old.delete()[0]
 
 
-def count_waiting() -> int:
-    """How many analyses wait for a worker."""
-    return Analysis.objects.filter(status=Status.QUEUED).count()
-
-
 def give_back(held: Q) -> int:
     """Queue again the running rows that match; a film that was given back too often fails."""
     too_often = Q(released__gte=MAX_RELEASED)

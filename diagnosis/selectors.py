@@ -131,11 +131,6 @@ def _hear(analysis_id: UUID, seconds: float) -> None:
                 return
 
 
-def readings_of(analysis: Analysis) -> QuerySet[Reading]:
-    """What people signed about the film, the last version first."""
-    return analysis.readings.select_related("signed_by").order_by("-version")
-
-
 def is_marked(finding: Finding, policy: Policy) -> bool:
     """Whether the finding is above its operating point, and the site has not muted it."""
     return finding.above and finding.code not in policy.muted

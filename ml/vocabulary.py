@@ -123,11 +123,3 @@ BOX_LABELS: tuple[str, ...] = (
     "Pneumonia",
     "Pneumothorax",
 )
-
-
-def disease_named(name: str) -> Disease:
-    """Find a disease by its stable name; raises KeyError for any other."""
-    for disease in DISEASES:
-        if disease.name == name:
-            return disease
-    raise KeyError(name)

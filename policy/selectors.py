@@ -20,11 +20,6 @@ def site_points(release: str) -> dict[str, float]:
     return {row.code: row.threshold for row in rows if row.threshold is not None}
 
 
-def threshold_of(release: str, code: str) -> float | None:
-    """Return the site's threshold for a finding of this release, None for the release's own."""
-    return site_points(release).get(code)
-
-
 def history(limit: int = 50) -> list[PolicyVersion]:
     """Return the last versions of the rules, newest first."""
     return list(PolicyVersion.objects.select_related("by").order_by("-version")[:limit])

@@ -24,7 +24,6 @@ ORGANS = {
     2: ("right lung", (0, 200, 140)),
     3: ("heart", (240, 180, 40)),
 }
-_COLOUR_MAPS = {"jet": cv2.COLORMAP_JET, "viridis": cv2.COLORMAP_VIRIDIS}
 
 Grey = npt.NDArray[np.uint8]
 Colour = npt.NDArray[np.uint8]
@@ -162,30 +161,6 @@ def draw_map(heat: npt.NDArray[np.float32], *, width: int, height: int) -> Grey:
         interpolation=cv2.INTER_CUBIC if heat.shape[0] < height else cv2.INTER_AREA,
     )
     return np.asarray(cv2.convertScaleAbs(np.clip(enlarged, 0, 1), alpha=255), dtype=np.uint8)
-
-
-def blend_map(film: Grey, heat: Grey, *, colours: str = "jet", strength: float = 0.5) -> Colour:
-    """Lay a coloured heat map over the film; cold places stay as they are.
-
-    film, heat: [h, w]
-    colours: "jet" or "viridis"
-    strength: 0 shows the film alone, 1 hides it under the hottest places
-    returns: [h, w, 3] RGB
-    raises: KeyError where the colours have no such name
-    """
-    coloured = colour_table(colours)[heat].astype(np.float32)
-    share = (heat.astype(np.float32) * (np.clip(strength, 0, 1) / 255))[..., None]
-    mixed = film[..., None] * (1 - share) + coloured * share
-    blended: Colour = np.rint(mixed).astype(np.uint8)
-    return blended
-
-
-@lru_cache(maxsize=2)
-def colour_table(colours: str) -> Colour:
-    """Give the [256, 3] RGB table of a colour map."""
-    ramp = np.arange(256, dtype=np.uint8)[:, None]
-    table = cv2.applyColorMap(ramp, _COLOUR_MAPS[colours])
-    return np.ascontiguousarray(table[:, 0, ::-1], dtype=np.uint8)
 
 
 def encode_png(picture: Grey | Colour) -> bytes:

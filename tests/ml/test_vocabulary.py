@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ml.vocabulary import BOX_LABELS, CLASSIFIER_LABELS, DISEASES, NAMES, disease_named
+from ml.vocabulary import BOX_LABELS, CLASSIFIER_LABELS, DISEASES, NAMES
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "vocabulary.md"
 
@@ -18,12 +18,6 @@ def test_the_13_stand_in_the_order_in_which_programs_rely_on_them():
     )
     assert CLASSIFIER_LABELS[:13] == NAMES
     assert set(BOX_LABELS) < set(NAMES)
-
-
-def test_a_disease_is_found_by_its_name_and_no_other():
-    assert disease_named("Edema").urgent
-    with pytest.raises(KeyError):
-        disease_named("edema")
 
 
 @pytest.mark.parametrize("disease", DISEASES, ids=lambda disease: disease.name)

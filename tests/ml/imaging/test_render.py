@@ -15,8 +15,6 @@ from ml.imaging.render import (
     PICTURE_PX,
     RED,
     BoxMark,
-    blend_map,
-    colour_table,
     draw_boxes,
     draw_film,
     draw_map,
@@ -91,19 +89,6 @@ def test_a_map_takes_the_films_shape_and_full_range():
 
 def test_a_map_with_no_numbers_is_cold():
     assert draw_map(np.full((4, 4), np.nan, np.float32), width=8, height=8).max() == 0
-
-
-@pytest.mark.parametrize("colours", ["jet", "viridis"])
-def test_strength_nought_is_the_film_and_strength_one_the_colour(colours):
-    heat = np.full_like(FILM, 255)
-    alone = blend_map(FILM, heat, colours=colours, strength=0)
-    hidden = blend_map(FILM, heat, colours=colours, strength=1)
-    assert np.array_equal(alone[..., 0], FILM)
-    assert np.array_equal(hidden[5, 5], colour_table(colours)[255])
-
-
-def test_cold_places_stay_grey():
-    assert np.array_equal(blend_map(FILM, np.zeros_like(FILM))[..., 1], FILM)
 
 
 @pytest.mark.parametrize("shape", [(30, 40), (30, 40, 3)])
