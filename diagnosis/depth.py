@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ml.imaging.decode import decode
+from ml.imaging.orient import correct, lies_otherwise
 
 from . import films
 from .models import Analysis, Film
@@ -24,8 +23,6 @@ LONGEST_PX = 2048
 PICTURE_PX = 1024
 NAME = "depth"
 GZIP = 16 + zlib.MAX_WBITS
-# Quarter turns, clockwise, of the gate's codes.
-TURNS = {"turned_right": 1, "turned_left": 3}
 
 
 def adds_to_picture(film: Film) -> bool:
@@ -60,19 +57,14 @@ def pack(pixels: npt.NDArray[np.float32]) -> bytes:
 def _upright(analysis: Analysis) -> npt.NDArray[np.float32]:
     """The pixels as the pictures of the analysis show them: small enough, turned, inverted."""
     opened = decode(films.load(analysis.film.sha256), longest=LONGEST_PX)
-    return _corrected(opened.pixels, analysis.quality or {}, len(opened.corrections))
-
-
-def _corrected(
-    pixels: npt.NDArray[np.float32], quality: Mapping[str, Any], decoded: int
-) -> npt.NDArray[np.float32]:
     # What decoding corrects stands first in the list and is in the pixels already.
-    if analysis_corrections := [*quality.get("corrections", [])][decoded:]:
-        for code in analysis_corrections:
-            pixels = np.rot90(pixels, -TURNS[code]) if code in TURNS else 1 - pixels
-    return pixels
+    return correct(opened.pixels, _corrections(analysis)[len(opened.corrections) :])
 
 
 def is_turned(analysis: Analysis) -> bool:
     """Whether the gate turned the film by a quarter, so that width and height changed places."""
-    return any(code in TURNS for code in (analysis.quality or {}).get("corrections", []))
+    return lies_otherwise(_corrections(analysis))
+
+
+def _corrections(analysis: Analysis) -> list[str]:
+    return list((analysis.quality or {}).get("corrections", []))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ml.bundle import Bundle, Input
+from ml.imaging.orient import correction_codes
 from ml.imaging.preprocess import prepare
 from ml.runtime import Graph, to_input
 
@@ -59,20 +60,7 @@ class Entry:
     @property
     def corrections(self) -> tuple[str, ...]:
         """Codes of what was corrected."""
-        turned = {1: ("turned_right",), 3: ("turned_left",)}.get(self.turn_back, ())
-        return turned + (("inverted",) if self.invert else ())
-
-
-def correct(pixels: np.ndarray, entry: Entry) -> np.ndarray:
-    """Right a film as the gate's answer says.
-
-    pixels: [H, W] float32 in 0..1; returns: the same, turned and inverted where due
-    """
-    if entry.turn_back:
-        pixels = np.rot90(pixels, -entry.turn_back)
-    if entry.invert:
-        pixels = 1 - pixels
-    return np.ascontiguousarray(pixels)
+        return correction_codes(turn_back=self.turn_back, invert=self.invert)
 
 
 def check_greys(pixels: np.ndarray) -> str | None:

@@ -22,8 +22,9 @@ from ml.attention import activation_map
 from ml.bundle import CHILD_LABEL, Release, Spec, load_release
 from ml.classify import Top, probabilities, top_findings
 from ml.detect import Lesion, find_lesions
-from ml.gate import Entry, correct, load_gate
+from ml.gate import Entry, load_gate
 from ml.imaging.decode import Radiograph
+from ml.imaging.orient import correct
 from ml.imaging.preprocess import prepare, resize_area
 from ml.imaging.render import (
     BoxMark,
@@ -148,8 +149,8 @@ class Reader:
             working = Working(film.pixels)
             entry = self._gate.check(working.pixels)
             quality = _quality(film, entry)
-            if entry.refusal is None and (entry.turn_back or entry.invert):
-                working = Working(correct(working.pixels, entry))
+            if entry.refusal is None and entry.corrections:
+                working = Working(correct(working.pixels, entry.corrections))
         if entry.refusal is not None:
             return Reading(
                 "refused", entry.refusal, quality, self.release.name, clock.timings(), entry=entry
@@ -255,7 +256,7 @@ class Reader:
         if reading.status == "refused":
             shown = draw_film(pixels)
             return {"film": encode_png(shown), "thumb": encode_png(draw_thumb(shown))}
-        shown = draw_film(correct(pixels, reading.entry))
+        shown = draw_film(correct(pixels, reading.entry.corrections))
         height, width = shown.shape
         marks = [
             BoxMark(lesion.label, lesion.box, (reading.findings or {}).get(lesion.label))

@@ -1,7 +1,8 @@
-"""Turn a film upright by what its file says of its directions."""
+"""Turn a film upright: by what its file says of its directions, or by codes of what was seen."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TypeVar
 
 import numpy as np
@@ -10,6 +11,9 @@ import numpy.typing as npt
 _Pixel = TypeVar("_Pixel", bound=np.generic)
 
 UPRIGHT = "LF"
+# quarter turns, clockwise, of the codes that say how a film that lay on its side was righted
+TURNS = {"turned_right": 1, "turned_left": 3}
+INVERTED = "inverted"
 _OPPOSITE = {"L": "R", "R": "L", "F": "H", "H": "F"}
 
 
@@ -57,3 +61,27 @@ def is_plain(directions: str) -> bool:
     return len(directions) == 2 and {frozenset("LR"), frozenset("HF")} == {
         frozenset((letter, _OPPOSITE[letter])) for letter in directions if letter in _OPPOSITE
     }
+
+
+def correction_codes(*, turn_back: int, invert: bool) -> tuple[str, ...]:
+    """Name what rights a film.
+
+    turn_back: quarter turns, clockwise: 0, 1 or 3; invert: black and white are to be swapped
+    """
+    turned = tuple(code for code, turns in TURNS.items() if turns == turn_back)
+    return (*turned, INVERTED) if invert else turned
+
+
+def correct(pixels: npt.NDArray[np.float32], codes: Iterable[str]) -> npt.NDArray[np.float32]:
+    """Right a film by codes of `correction_codes`.
+
+    pixels: [H, W] in 0..1; returns: the same, turned and inverted where due, as a contiguous array
+    """
+    for code in codes:
+        pixels = 1 - pixels if code == INVERTED else np.rot90(pixels, -TURNS[code])
+    return np.ascontiguousarray(pixels)
+
+
+def lies_otherwise(codes: Iterable[str]) -> bool:
+    """Tell whether the corrections swapped width and height: a quarter turn."""
+    return not TURNS.keys().isdisjoint(codes)

@@ -8,7 +8,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from ml.bundle import load_bundle
-from ml.gate import KINDS, MIN_SIDE_PX, Gate, correct, load_gate
+from ml.gate import KINDS, MIN_SIDE_PX, Gate, load_gate
+from ml.imaging.orient import correct
 from ml.refusal import GATE_CODES
 from ml.runtime import load_graph
 from tests.ml import tiny
@@ -94,14 +95,14 @@ def test_a_film_turned_by_a_quarter_is_turned_back_and_that_is_said(
     entry = gate.check(np.rot90(upright, turn))
     assert entry.refusal is None
     assert entry.corrections == (code,)
-    assert np.array_equal(correct(np.rot90(upright, turn), entry), upright)
+    assert np.array_equal(correct(np.rot90(upright, turn), entry.corrections), upright)
 
 
 def test_an_inverted_film_is_inverted_back_and_that_is_said(gate: Gate) -> None:
     entry = gate.check(1 - bright_edge())
     assert entry.refusal is None
     assert entry.quality["corrections"] == ["inverted"]
-    assert np.allclose(correct(1 - bright_edge(), entry), bright_edge())
+    assert np.allclose(correct(1 - bright_edge(), entry.corrections), bright_edge())
 
 
 def test_a_film_upside_down_is_refused_and_not_turned(gate: Gate) -> None:
