@@ -9,6 +9,7 @@ from django.shortcuts import resolve_url
 
 from accounts.language import speak_language_of
 from accounts.models import User
+from accounts.requests import is_partial
 from accounts.second_factor import must_enrol
 from accounts.sessions import ENDED, expired, note_activity
 from audit.services import record
@@ -65,7 +66,7 @@ class AccountMiddleware:
 
 def _for_htmx(request: HttpRequest, response: HttpResponse) -> HttpResponse:
     """Turn a redirect away from a partial into one of the whole page."""
-    if request.headers.get("HX-Request") != "true" or response.status_code != 302:
+    if not is_partial(request) or response.status_code != 302:
         return response
     away = {resolve_url(name) for name in ("accounts:sign_in", "accounts:password")}
     if response["Location"].partition("?")[0] not in away:

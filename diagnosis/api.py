@@ -2,7 +2,7 @@
 
 import re
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -19,7 +19,7 @@ from rest_framework.response import Response
 from rest_framework.reverse import reverse
 from rest_framework.views import APIView
 
-from accounts.models import User
+from accounts.requests import user_of
 from patients.selectors import visit_for
 from xraydx.errors import UserError
 
@@ -47,11 +47,6 @@ IDEMPOTENCY_KEY = OpenApiParameter(
     OpenApiParameter.HEADER,
     description="Sent again with the same key, the same upload is answered, not repeated.",
 )
-
-
-def user_of(request: Request) -> User:
-    """Whoever holds the token: HasScope lets nobody else in."""
-    return cast(User, request.user)
 
 
 class FilmPages(CursorPagination):

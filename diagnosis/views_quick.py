@@ -7,16 +7,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods
 
-from accounts.models import User
+from accounts.requests import is_partial, user_of
 from diagnosis import limits as figures
 from diagnosis import quick, quick_words
 from diagnosis.forms import QuickForm
 from xraydx.errors import UserError, message_for
-
-
-def _user(request: HttpRequest) -> User:
-    assert isinstance(request.user, User)  # the middleware lets nobody else in
-    return request.user
 
 
 @require_http_methods(["GET", "POST"])
@@ -30,7 +25,7 @@ def ask(request: HttpRequest) -> HttpResponse:
         try:
             if not form.is_valid():
                 raise UserError("file_missing", field="file")
-            asked = quick.ask(by=_user(request), **form.cleaned_data)
+            asked = quick.ask(by=user_of(request), **form.cleaned_data)
             return redirect("diagnosis:quick_answer", quick_id=asked.id)
         except UserError as error:
             context["what"], context["do"] = message_for(error.code).fill(error.params)
@@ -41,8 +36,8 @@ def ask(request: HttpRequest) -> HttpResponse:
 @require_GET
 def answer(request: HttpRequest, quick_id: UUID) -> HttpResponse:
     """The answer, or how it stands; asks for itself until it is there."""
-    found = quick.quick_for(_user(request), quick_id)
-    partial = request.headers.get("HX-Request") == "true"
+    found = quick.quick_for(user_of(request), quick_id)
+    partial = is_partial(request)
     template = "diagnosis/_quick_answer.html" if partial else "diagnosis/quick_answer.html"
     return render(request, template, quick_words.context_of(found))
 
@@ -50,7 +45,7 @@ def answer(request: HttpRequest, quick_id: UUID) -> HttpResponse:
 @require_GET
 def picture(request: HttpRequest, quick_id: UUID, name: str) -> HttpResponse:
     """A picture of a quick read."""
-    png = quick.view_picture(quick_id=quick_id, name=name, by=_user(request))
+    png = quick.view_picture(quick_id=quick_id, name=name, by=user_of(request))
     response = HttpResponse(png, content_type="image/png")
     response["Cache-Control"] = "private, no-store"
     return response

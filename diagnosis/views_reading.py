@@ -9,6 +9,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from accounts.models import User
 from accounts.permissions import require_capability
+from accounts.requests import is_partial, user_of
 from accounts.sessions import not_activity
 from diagnosis import (
     comparison,
@@ -26,15 +27,6 @@ from diagnosis.models import Analysis
 from xraydx.errors import NotFound, UserError, message_for
 
 
-def _user(request: HttpRequest) -> User:
-    assert isinstance(request.user, User)  # the middleware lets nobody else in
-    return request.user
-
-
-def _is_partial(request: HttpRequest) -> bool:
-    return request.headers.get("HX-Request") == "true"
-
-
 def _private(response: HttpResponse) -> HttpResponse:
     # Workstations are shared: what is a patient's stays in no cache.
     response["Cache-Control"] = "private, no-store"
@@ -44,7 +36,7 @@ def _private(response: HttpResponse) -> HttpResponse:
 @require_GET
 def depth(request: HttpRequest, analysis_id: UUID) -> HttpResponse:
     """The film at full depth for windowing."""
-    packed = services.view_depth(analysis_id=analysis_id, by=_user(request))
+    packed = services.view_depth(analysis_id=analysis_id, by=user_of(request))
     response = HttpResponse(packed, content_type="application/octet-stream")
     response["Content-Encoding"] = "gzip"
     return _private(response)
@@ -53,7 +45,7 @@ def depth(request: HttpRequest, analysis_id: UUID) -> HttpResponse:
 @require_GET
 def prior(request: HttpRequest, film_id: UUID, prior_id: UUID) -> HttpResponse:
     """An earlier film of the patient, to be shown with this one."""
-    user = _user(request)
+    user = user_of(request)
     film, earlier = services.view_prior(film_id=film_id, prior_id=prior_id, by=user)
     analysis = display.chosen_analysis(film, request.GET.get("analysis"))
     # An older film is history; a newer one that nobody here has looked at yet is not.
@@ -68,9 +60,9 @@ def prior(request: HttpRequest, film_id: UUID, prior_id: UUID) -> HttpResponse:
 @not_activity
 def others(request: HttpRequest, film_id: UUID) -> HttpResponse:
     """Say that this person has the film open, and hear who else has."""
-    film = selectors.film_for(_user(request), film_id)
+    film = selectors.film_for(user_of(request), film_id)
     context: dict[str, Any] = {"film": film, "say_s": presence.SAY_S}
-    context["others"] = presence.enter(film=film, user=_user(request))
+    context["others"] = presence.enter(film=film, user=user_of(request))
     newest = display.chosen_analysis(film, request.POST.get("analysis"))
     context["last"] = next(iter(newest.readings.all()), None)
     context["seen"] = request.POST.get("version", "")
@@ -81,13 +73,13 @@ def others(request: HttpRequest, film_id: UUID) -> HttpResponse:
 @require_capability("sign_reading")
 def first_look(request: HttpRequest, analysis_id: UUID) -> HttpResponse:
     """Keep the first look, then show what the networks found."""
-    user = _user(request)
+    user = user_of(request)
     analysis = selectors.analysis_for(user, analysis_id)
     form = FirstLookForm(request.POST)
     if not form.is_valid():
         raise UserError("impression_unknown", field="impression")
     readings.record_first_look(analysis=analysis, by=user, **form.cleaned_data)
-    if not _is_partial(request):
+    if not is_partial(request):
         return redirect("diagnosis:film", film_id=analysis.film_id)
     analysis = services.view_analysis(analysis_id=analysis_id, by=user)
     context = reading_view.live_context(analysis, user)
@@ -98,26 +90,26 @@ def first_look(request: HttpRequest, analysis_id: UUID) -> HttpResponse:
 @require_capability("sign_reading")
 def first_look_choice(request: HttpRequest, film_id: UUID) -> HttpResponse:
     """Whether the networks' reading waits for this person's first look."""
-    film = selectors.film_for(_user(request), film_id)
+    film = selectors.film_for(user_of(request), film_id)
     chosen = {"on": True, "off": False}.get(request.POST.get("hide", ""))
-    readings.choose_first_look(by=_user(request), hide=chosen)
+    readings.choose_first_look(by=user_of(request), hide=chosen)
     return redirect("diagnosis:film", film_id=film.id)
 
 
 @require_POST
 def sign(request: HttpRequest, analysis_id: UUID) -> HttpResponse:
     """Sign what a person read, beside what the networks found."""
-    analysis = selectors.analysis_for(_user(request), analysis_id)
+    analysis = selectors.analysis_for(user_of(request), analysis_id)
     form = SignForm(request.POST)
     try:
-        _sign(_user(request), analysis, form)
+        _sign(user_of(request), analysis, form)
     except UserError as error:
-        if not _is_partial(request):
+        if not is_partial(request):
             raise
         what, do = message_for(error.code).fill(error.params)
         refused = {"sign_error": {"what": what, "do": do}, "form": form}
         return _own(request, analysis_id, refused, status=error.status)
-    if not _is_partial(request):
+    if not is_partial(request):
         return redirect("diagnosis:film", film_id=analysis.film_id)
     return _own(request, analysis_id, {"just_signed": True})
 
@@ -137,15 +129,15 @@ def _own(
     request: HttpRequest, analysis_id: UUID, more: dict[str, Any], *, status: int = 200
 ) -> HttpResponse:
     # Asked for anew: the rows read before the signature do not hold it.
-    analysis = selectors.analysis_for(_user(request), analysis_id)
-    context = reading_view.reading_context(analysis.film, analysis, _user(request))
+    analysis = selectors.analysis_for(user_of(request), analysis_id)
+    context = reading_view.reading_context(analysis.film, analysis, user_of(request))
     return render(request, "diagnosis/_own_reading.html", context | more, status=status)
 
 
 @require_GET
 def report_page(request: HttpRequest, analysis_id: UUID) -> HttpResponse:
     """The report, to be read or printed."""
-    analysis = services.view_report(analysis_id=analysis_id, by=_user(request), form="page")
+    analysis = services.view_report(analysis_id=analysis_id, by=user_of(request), form="page")
     found = report.report_of(analysis)
     context = {
         "report": found,
@@ -163,7 +155,7 @@ def report_page(request: HttpRequest, analysis_id: UUID) -> HttpResponse:
 @require_GET
 def report_file(request: HttpRequest, analysis_id: UUID) -> HttpResponse:
     """The report as PDF; its file name names nobody."""
-    analysis = services.view_report(analysis_id=analysis_id, by=_user(request), form="pdf")
+    analysis = services.view_report(analysis_id=analysis_id, by=user_of(request), form="pdf")
     picture = services.picture_of(analysis)
     pdf = report_pdf.draw_report(report.report_of(analysis), picture=picture)
     response = HttpResponse(pdf, content_type="application/pdf")

@@ -1,6 +1,5 @@
 """Pages for administrators: deleted films, brought back or erased for good."""
 
-from typing import cast
 from uuid import UUID
 
 from django.contrib import messages
@@ -11,8 +10,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts.models import User
 from accounts.permissions import Capability, require_capability
+from accounts.requests import user_of
 from patients.forms import EraseForm
 
 from . import removal
@@ -23,7 +22,7 @@ from . import removal
 @require_capability(Capability.restore_film)
 def deleted(request: HttpRequest) -> HttpResponse:
     """List deleted films."""
-    page = removal.look_through_deleted(_user(request), request.GET.get("cursor", ""))
+    page = removal.look_through_deleted(user_of(request), request.GET.get("cursor", ""))
     address = reverse("diagnosis:deleted_films")
     context = {
         "page": page,
@@ -37,8 +36,8 @@ def deleted(request: HttpRequest) -> HttpResponse:
 @require_capability(Capability.restore_film)
 def restore(request: HttpRequest, film_id: UUID) -> HttpResponse:
     """Bring a deleted film back."""
-    film = removal.view_deleted(film_id=film_id, by=_user(request))
-    removal.restore_film(film=film, by=_user(request))
+    film = removal.view_deleted(film_id=film_id, by=user_of(request))
+    removal.restore_film(film=film, by=user_of(request))
     messages.success(request, _("The film is back in the patient's history."))
     return redirect("diagnosis:film", film_id=film_id)
 
@@ -48,15 +47,11 @@ def restore(request: HttpRequest, film_id: UUID) -> HttpResponse:
 @require_capability(Capability.erase_film)
 def erase(request: HttpRequest, film_id: UUID) -> HttpResponse:
     """Ask whether a deleted film is to go for good, then erase."""
-    film = removal.view_deleted(film_id=film_id, by=_user(request))
+    film = removal.view_deleted(film_id=film_id, by=user_of(request))
     form = EraseForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        removal.erase_film(film=film, by=_user(request))
+        removal.erase_film(film=film, by=user_of(request))
         messages.success(request, _("The film is erased."))
         return redirect("diagnosis:deleted_films")
     status = 422 if request.method == "POST" else 200
     return render(request, "diagnosis/film_erase.html", {"film": film, "form": form}, status=status)
-
-
-def _user(request: HttpRequest) -> User:
-    return cast(User, request.user)

@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.models import User
+from accounts.requests import user_of
 from patients import looking, selectors, services
 from patients.models import Patient, Visit
 from patients.paging import Page
@@ -57,14 +57,16 @@ class PatientsView(APIView):
     def get(self, request: Request) -> Response:
         """List patients, last registered first."""
         asked = _checked(ListFilters(data=request.query_params.dict()))
-        page = looking.look_through(_user(request), asked.criteria(), asked.place(), size=PAGE_SIZE)
+        page = looking.look_through(
+            user_of(request), asked.criteria(), asked.place(), size=PAGE_SIZE
+        )
         return _page_response(request, page, PatientOut)
 
     @extend_schema(operation_id="patients_create", request=PatientIn, responses={201: PatientOut})
     def post(self, request: Request) -> Response:
         """Register a patient; without an MRN a temporary number is issued."""
         asked = _checked(PatientIn(data=request.data))
-        patient = services.register_patient(by=_user(request), **asked.validated_data)
+        patient = services.register_patient(by=user_of(request), **asked.validated_data)
         where = reverse("api_patient", args=[patient.pk])
         return _one(patient, PatientOut, status=201, where=request.build_absolute_uri(where))
 
@@ -83,7 +85,9 @@ class PatientSearchView(APIView):
         body = request.data if isinstance(request.data, dict) else {"": request.data}
         cursor = {"cursor": c} if (c := request.query_params.get("cursor")) else {}
         asked = _checked(SearchIn(data={**body, **cursor}))
-        page = looking.look_through(_user(request), asked.criteria(), asked.place(), size=PAGE_SIZE)
+        page = looking.look_through(
+            user_of(request), asked.criteria(), asked.place(), size=PAGE_SIZE
+        )
         return _page_response(request, page, PatientOut)
 
 
@@ -93,7 +97,7 @@ class PatientView(APIView):
     @extend_schema(operation_id="patients_retrieve", responses=PatientOut)
     def get(self, request: Request, patient_id: str) -> Response:
         """Show a patient."""
-        return _one(looking.look_at_patient(_user(request), patient_id), PatientOut)
+        return _one(looking.look_at_patient(user_of(request), patient_id), PatientOut)
 
     @extend_schema(
         operation_id="patients_update",
@@ -103,20 +107,20 @@ class PatientView(APIView):
     )
     def patch(self, request: Request, patient_id: str) -> Response:
         """Change a patient's data; what it was stays in the history."""
-        patient = selectors.patient_for(_user(request), patient_id)
+        patient = selectors.patient_for(user_of(request), patient_id)
         asked = _checked(PatientChangeIn(data=request.data, partial=True))
         changes = dict(asked.validated_data)
         version = _version(request, changes.pop("version", None))
         patient = services.edit_patient(
-            patient=patient, by=_user(request), changes=changes, version=version
+            patient=patient, by=user_of(request), changes=changes, version=version
         )
         return _one(patient, PatientOut)
 
     @extend_schema(operation_id="patients_delete", responses={204: EMPTY_BODY})
     def delete(self, request: Request, patient_id: str) -> Response:
         """Take a patient out of every list; an administrator can bring them back."""
-        patient = selectors.patient_for(_user(request), patient_id)
-        services.delete_patient(patient=patient, by=_user(request))
+        patient = selectors.patient_for(user_of(request), patient_id)
+        services.delete_patient(patient=patient, by=user_of(request))
         return Response(status=204)
 
 
@@ -127,15 +131,15 @@ class PatientVisitsView(APIView):
     def get(self, request: Request, patient_id: str) -> Response:
         """List a patient's visits, newest first."""
         cursor = request.query_params.get("cursor", "")
-        page = looking.look_through_visits(_user(request), patient_id, cursor, size=PAGE_SIZE)[1]
+        page = looking.look_through_visits(user_of(request), patient_id, cursor, size=PAGE_SIZE)[1]
         return _page_response(request, page, VisitOut)
 
     @extend_schema(operation_id="visits_create", request=VisitIn, responses={201: VisitOut})
     def post(self, request: Request, patient_id: str) -> Response:
         """Open a visit."""
-        patient = selectors.patient_for(_user(request), patient_id)
+        patient = selectors.patient_for(user_of(request), patient_id)
         asked = _checked(VisitIn(data=request.data))
-        visit = services.open_visit(patient=patient, by=_user(request), **asked.validated_data)
+        visit = services.open_visit(patient=patient, by=user_of(request), **asked.validated_data)
         where = reverse("api_visit", args=[visit.pk])
         return _one(visit, VisitOut, status=201, where=request.build_absolute_uri(where))
 
@@ -146,7 +150,7 @@ class VisitView(APIView):
     @extend_schema(operation_id="visits_retrieve", responses=VisitOut)
     def get(self, request: Request, visit_id: str) -> Response:
         """Show a visit."""
-        return _one(looking.look_at_visit(_user(request), visit_id), VisitOut)
+        return _one(looking.look_at_visit(user_of(request), visit_id), VisitOut)
 
     @extend_schema(
         operation_id="visits_update",
@@ -156,20 +160,14 @@ class VisitView(APIView):
     )
     def patch(self, request: Request, visit_id: str) -> Response:
         """Change a visit, close it or open it again."""
-        visit = selectors.visit_for(_user(request), visit_id)
+        visit = selectors.visit_for(user_of(request), visit_id)
         asked = _checked(VisitChangeIn(data=request.data, partial=True))
         changes = dict(asked.validated_data)
         version = _version(request, changes.pop("version", None))
         visit = services.amend_visit(
-            visit=visit, by=_user(request), changes=changes, version=version
+            visit=visit, by=user_of(request), changes=changes, version=version
         )
         return _one(visit, VisitOut)
-
-
-def _user(request: Request) -> User:
-    """Return the token's user; the default permission lets nobody else in."""
-    assert isinstance(request.user, User)
-    return request.user
 
 
 def _checked(serializer: S) -> S:

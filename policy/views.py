@@ -1,7 +1,7 @@
 """The administrator's pages of the site's rules."""
 
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -11,8 +11,8 @@ from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts.models import User
 from accounts.permissions import Capability, require_capability
+from accounts.requests import is_partial, user_of
 from accounts.views.errors import show_error
 from audit.services import record
 from ml import bundle
@@ -44,14 +44,14 @@ class PointRow:
 def rules(request: HttpRequest) -> HttpResponse:
     """Show the rules and save changes of them."""
     if request.method != "POST":
-        record(actor=_user(request), action="policy.view")
+        record(actor=user_of(request), action="policy.view")
         return _rules_page(request, RulesForm.of(selectors.present()))
     form = RulesForm(request.POST)
     if not form.is_valid():
         return _rules_page(request, form, status=422)
     try:
         services.change_policy(
-            by=_user(request), version=form.cleaned_data["version"], **form.changes()
+            by=user_of(request), version=form.cleaned_data["version"], **form.changes()
         )
     except Conflict as error:
         return _rules_page(request, form, status=show_error(form, error))
@@ -74,13 +74,13 @@ def points(request: HttpRequest) -> HttpResponse:
     """Show thresholds and what they do; save those that were changed."""
     release = _release()
     if request.method != "POST":
-        record(actor=_user(request), action="policy.view", detail={"release": release.name})
+        record(actor=user_of(request), action="policy.view", detail={"release": release.name})
         return _points_page(request, release, PointsForm.of(selectors.site_points(release.name)))
     form = PointsForm(request.POST)
     if not form.is_valid() or "save" not in request.POST:
         return _points_page(request, release, form, status=200 if form.is_valid() else 422)
     count = services.set_points(
-        by=_user(request), release=release.name, thresholds=form.thresholds()
+        by=user_of(request), release=release.name, thresholds=form.thresholds()
     )
     said = ngettext("%(n)d threshold saved.", "%(n)d thresholds saved.", count) % {"n": count}
     messages.success(request, said)
@@ -94,7 +94,7 @@ def _points_page(
     rows = _point_rows(release, form)
     changed = sum(row.changes for row in rows)
     context = {"release": release, "form": form, "rows": rows, "changed": changed}
-    partial = request.headers.get("HX-Request") == "true"
+    partial = is_partial(request)
     template = "policy/_points.html" if partial else "policy/points.html"
     return render(request, template, context, status=status)
 
@@ -119,7 +119,7 @@ def _point_rows(release: bundle.Release, form: PointsForm) -> list[PointRow]:
 @require_capability(Capability.manage_policy)
 def releases(request: HttpRequest) -> HttpResponse:
     """List the installed releases, the active one marked."""
-    record(actor=_user(request), action="policy.view")
+    record(actor=user_of(request), action="policy.view")
     found = []
     for name in reversed(bundle.release_names()):
         try:
@@ -137,7 +137,7 @@ def activate(request: HttpRequest) -> HttpResponse:
     form = ReleaseForm(request.POST)
     if not form.is_valid():
         raise UserError("release_unknown")
-    services.activate_release(by=_user(request), **form.cleaned_data)
+    services.activate_release(by=user_of(request), **form.cleaned_data)
     messages.success(request, _("New films are read with this release from now on."))
     return redirect("policy:releases")
 
@@ -149,12 +149,8 @@ def run_silently(request: HttpRequest) -> HttpResponse:
     form = ReleaseForm(request.POST)
     if not form.is_valid():
         raise UserError("release_unknown")
-    services.choose_shadow(by=_user(request), **form.cleaned_data)
+    services.choose_shadow(by=user_of(request), **form.cleaned_data)
     return redirect("policy:releases")
-
-
-def _user(request: HttpRequest) -> User:
-    return cast(User, request.user)
 
 
 def _release() -> bundle.Release:

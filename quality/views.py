@@ -1,7 +1,6 @@
 """The quality pages and the list of discrepancies."""
 
 import csv
-from typing import cast
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -11,6 +10,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.models import User
 from accounts.permissions import Capability, require_capability
+from accounts.requests import user_of
 from audit.services import record
 from diagnosis.selectors import current_release
 from quality import display, selectors
@@ -30,7 +30,7 @@ COLUMNS = (
 @require_capability(Capability.view_quality)
 def overview(request: HttpRequest) -> HttpResponse:
     """Show the figures of a period."""
-    user, days = _user(request), _days(request)
+    user, days = user_of(request), _days(request)
     found = selectors.period(user, days)
     record(actor=user, action="quality.view", detail={"days": days})
     report = _drift(user)
@@ -53,7 +53,7 @@ def overview(request: HttpRequest) -> HttpResponse:
 @require_capability(Capability.view_quality)
 def discrepancy_list(request: HttpRequest) -> HttpResponse:
     """List readings that differ from the networks'."""
-    user, days = _user(request), _days(request)
+    user, days = user_of(request), _days(request)
     found = list(selectors.discrepancies(user, days)[: SHOWN + 1])
     record(
         actor=user,
@@ -74,7 +74,7 @@ def discrepancy_list(request: HttpRequest) -> HttpResponse:
 @require_capability(Capability.view_quality)
 def shadow(request: HttpRequest) -> HttpResponse:
     """Compare the release that runs silently with the active one."""
-    user = _user(request)
+    user = user_of(request)
     found = compare(user)
     record(actor=user, action="quality.compare_releases")
     return render(request, "quality/shadow.html", {"found": found})
@@ -84,7 +84,7 @@ def shadow(request: HttpRequest) -> HttpResponse:
 @require_capability(Capability.view_quality)
 def export(request: HttpRequest) -> HttpResponse:
     """Send the discrepancies as CSV, by ids and codes, without a patient's name or number."""
-    user, days = _user(request), _days(request)
+    user, days = user_of(request), _days(request)
     response = HttpResponse(content_type="text/csv")
     name = f"discrepancies-{timezone.now():%Y%m%d-%H%M}.csv"
     response["Content-Disposition"] = f'attachment; filename="{name}"'
@@ -101,10 +101,6 @@ def _drift(user: User) -> selectors.DriftReport | None:
         return selectors.drift(user, current_release())
     except UserError:  # without a release there is nothing to compare
         return None
-
-
-def _user(request: HttpRequest) -> User:
-    return cast(User, request.user)
 
 
 def _days(request: HttpRequest) -> int:

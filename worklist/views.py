@@ -1,7 +1,7 @@
 """The worklist's page, its live part, and taking and releasing a study."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
@@ -12,6 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.models import User
 from accounts.permissions import Capability, require_capability
+from accounts.requests import is_partial, user_of
 from accounts.sessions import not_activity
 from audit.services import record
 from worklist import display, selectors, services
@@ -37,7 +38,7 @@ def worklist(request: HttpRequest) -> HttpResponse:
     """Show the studies that wait for a reader."""
     length = LengthForm(request.GET)
     count = (length.cleaned_data["rows"] if length.is_valid() else None) or ROWS
-    user, wanted = _user(request), _kept(request)
+    user, wanted = user_of(request), _kept(request)
     queue = selectors.queue_for(user)
     found = display.narrowed(queue.items, wanted, user)
     rows = _rows(queue, found[:count], user)
@@ -73,7 +74,7 @@ def narrow(request: HttpRequest) -> HttpResponse:
 def changes(request: HttpRequest) -> HttpResponse:
     """Send the values that changed on a page that is open, and announce what is new."""
     known = parse_known(request.POST.getlist("known"))
-    user, wanted = _user(request), _kept(request)
+    user, wanted = user_of(request), _kept(request)
     queue = selectors.queue_for(user)
     shown = display.narrowed(queue.items, wanted, user)[: max(len(known), ROWS)]
     ids = {one.id for one in known}
@@ -94,7 +95,7 @@ def take(request: HttpRequest, study_id: UUID) -> HttpResponse:
     return _moved(
         request,
         study_id,
-        lambda: services.take_study(study_id=study_id, by=_user(request), over=over),
+        lambda: services.take_study(study_id=study_id, by=user_of(request), over=over),
     )
 
 
@@ -103,7 +104,7 @@ def take(request: HttpRequest, study_id: UUID) -> HttpResponse:
 def release(request: HttpRequest, study_id: UUID) -> HttpResponse:
     """Let a study go."""
     return _moved(
-        request, study_id, lambda: services.release_study(study_id=study_id, by=_user(request))
+        request, study_id, lambda: services.release_study(study_id=study_id, by=user_of(request))
     )
 
 
@@ -113,7 +114,7 @@ def release(request: HttpRequest, study_id: UUID) -> HttpResponse:
 @require_capability(Capability.view_patient)
 def hold(request: HttpRequest, study_id: UUID) -> HttpResponse:
     """Show who has a study, for the reading view."""
-    study = selectors.study_for(_user(request), study_id)
+    study = selectors.study_for(user_of(request), study_id)
     return render(request, "worklist/_hold.html", _hold_context(study.pk))
 
 
@@ -124,14 +125,14 @@ def _moved(request: HttpRequest, study_id: UUID, move: Callable[[], None]) -> Ht
         move()
     except Conflict as error:
         said, status = message_for(error.code).fill(error.params), error.status
-    if request.headers.get("HX-Request") != "true":
+    if not is_partial(request):
         if said[0]:
             messages.warning(request, " ".join(said))
         return redirect("worklist:list")
     context: dict[str, Any] = {"what": said[0], "do": said[1], **_hold_context(study_id)}
     if "bar" in request.GET:
         return render(request, "worklist/_hold.html", context, status=status)
-    user = _user(request)
+    user = user_of(request)
     queue = selectors.queue_for(user)
     own = [item for item in queue.items if item.waiting.study_id == study_id]
     context["row"] = next(iter(_rows(queue, own, user)), None)
@@ -141,10 +142,6 @@ def _moved(request: HttpRequest, study_id: UUID, move: Callable[[], None]) -> Ht
 
 def _hold_context(study_id: UUID) -> dict[str, Any]:
     return {"study_id": study_id, "hold": selectors.holder_of(study_id)}
-
-
-def _user(request: HttpRequest) -> User:
-    return cast(User, request.user)
 
 
 def _rows(queue: Queue, items: Sequence[Item], user: User) -> list[Row]:

@@ -14,6 +14,7 @@ from django.core.exceptions import (
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 
+from accounts.requests import is_partial
 from xraydx.errors import Forbidden, NotFound, UserError, message_for
 
 fault_log = logging.getLogger("xraydx.faults")
@@ -42,7 +43,7 @@ def render_error(request: HttpRequest, error: UserError) -> HttpResponse:
     """Answer in the form that the request came in."""
     if request.path.startswith("/api/"):
         return JsonResponse(problem(error), status=error.status, content_type=PROBLEM_TYPE)
-    partial = request.headers.get("HX-Request") == "true"
+    partial = is_partial(request)
     template = "components/error.html" if partial else "components/error_page.html"
     what, do = message_for(error.code).fill(error.params)
     context = {

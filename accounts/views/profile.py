@@ -14,23 +14,17 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts import second_factor, selectors, services, sign_in, tokens
 from accounts.forms import CodeForm, CurrentPasswordForm, PasswordForm, TokenForm
-from accounts.models import User
 from accounts.permissions import Capability, require_capability
+from accounts.requests import user_of
 from accounts.sessions import open_to_owing
 from accounts.views.errors import show_error
 from xraydx.errors import UserError
 
 
-def _user(request: HttpRequest) -> User:
-    """Return who is signed in; the middleware let nobody else come here."""
-    assert isinstance(request.user, User)
-    return request.user
-
-
 def _profile_page(
     request: HttpRequest, token_form: Form | None = None, status: int = 200
 ) -> HttpResponse:
-    user = _user(request)
+    user = user_of(request)
     context = {
         "factor": selectors.second_factor_state(user),
         "tokens": selectors.tokens_of(user),
@@ -55,12 +49,12 @@ def password(request: HttpRequest) -> HttpResponse:
     status = 200
     if request.method == "POST" and form.is_valid():
         try:
-            sign_in.confirm_password(user=_user(request), password=form.cleaned_data["current"])
-            services.change_password(user=_user(request), password=form.cleaned_data["password"])
+            sign_in.confirm_password(user=user_of(request), password=form.cleaned_data["current"])
+            services.change_password(user=user_of(request), password=form.cleaned_data["password"])
         except UserError as error:
             status = show_error(form, error)
         else:
-            update_session_auth_hash(request, _user(request))
+            update_session_auth_hash(request, user_of(request))
             messages.success(request, _("Your password is changed. Other sessions are closed."))
             return redirect("accounts:profile")
     return render(request, "accounts/password.html", {"form": form}, status=status)
@@ -71,7 +65,7 @@ def password(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def enrol(request: HttpRequest) -> HttpResponse:
     """Show the QR code, and switch the second factor on with the first code."""
-    user = _user(request)
+    user = user_of(request)
     device = second_factor.begin_enrolment(user)
     form = CodeForm(request.POST or None)
     status = 200
@@ -92,7 +86,7 @@ def enrol(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def second_factor_change(request: HttpRequest, action: str) -> HttpResponse:
     """Renew the recovery codes or remove the second factor, after the password once more."""
-    user = _user(request)
+    user = user_of(request)
     form = CurrentPasswordForm(request.POST or None)
     status = 200
     if request.method == "POST" and form.is_valid():
@@ -113,7 +107,7 @@ def second_factor_change(request: HttpRequest, action: str) -> HttpResponse:
 @require_POST
 def end_sessions(request: HttpRequest) -> HttpResponse:
     """Sign out everywhere, here too."""
-    sign_in.end_sessions(user=_user(request), by=_user(request))
+    sign_in.end_sessions(user=user_of(request), by=user_of(request))
     sign_in.sign_out(request)
     return redirect("accounts:sign_in")
 
@@ -126,7 +120,7 @@ def token_create(request: HttpRequest) -> HttpResponse:
     form = TokenForm(request.POST)
     if not form.is_valid():
         return _profile_page(request, form, 422)
-    user = _user(request)
+    user = user_of(request)
     secret = tokens.create_token(user=user, by=user, **form.cleaned_data)[1]
     return render(request, "accounts/secret.html", {"kind": "token", "secret": secret})
 
@@ -134,7 +128,7 @@ def token_create(request: HttpRequest) -> HttpResponse:
 @require_POST
 def token_revoke(request: HttpRequest, token_id: UUID) -> HttpResponse:
     """Revoke a token of one's own."""
-    user = _user(request)
+    user = user_of(request)
     tokens.revoke_token(token=selectors.token_of(user, token_id), by=user)
     messages.success(request, _("The token is revoked."))
     return redirect("accounts:profile")

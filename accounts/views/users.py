@@ -1,7 +1,6 @@
 """Administration of accounts."""
 
 from collections.abc import Callable
-from typing import cast
 from uuid import UUID
 
 from django.contrib import messages
@@ -25,6 +24,7 @@ from accounts.forms import (
 )
 from accounts.models import User
 from accounts.permissions import Capability, require_capability
+from accounts.requests import user_of
 from accounts.views.errors import show_error
 from audit.services import record
 from xraydx.errors import UserError
@@ -45,11 +45,6 @@ ACTIONS: dict[str, tuple[Callable[..., object], str | Promise]] = {
 }
 
 
-def _by(request: HttpRequest) -> User:
-    """Return who is signed in; the middleware let nobody else come here."""
-    return cast(User, request.user)
-
-
 @require_http_methods(["GET", "HEAD", "POST"])
 @require_capability(Capability.manage_users)
 def users(request: HttpRequest) -> HttpResponse:
@@ -62,7 +57,7 @@ def users(request: HttpRequest) -> HttpResponse:
     name = request.session.get(SEARCHED, "")
     form = UserFilterForm(request.GET)
     chosen = form.cleaned_data if form.is_valid() else {}
-    found = selectors.users_for(_by(request), name=name, **chosen)
+    found = selectors.users_for(user_of(request), name=name, **chosen)
     page = Paginator(found, PAGE_SIZE).get_page(request.GET.get("page"))
     context = {"search": UserSearchForm({"name": name}), "form": form, "page": page, "name": name}
     return render(request, "accounts/users.html", context)
@@ -77,7 +72,7 @@ def user_create(request: HttpRequest) -> HttpResponse:
     status = 200
     if request.method == "POST" and form.is_valid():
         try:
-            user, password = services.create_user(by=_by(request), **form.cleaned_data)
+            user, password = services.create_user(by=user_of(request), **form.cleaned_data)
         except UserError as error:
             status = show_error(form, error)
         else:
@@ -92,7 +87,7 @@ def user_create(request: HttpRequest) -> HttpResponse:
 @require_capability(Capability.manage_users)
 def user(request: HttpRequest, user_id: UUID) -> HttpResponse:
     """Show an account and change its name and role."""
-    account = selectors.user_for(_by(request), user_id)
+    account = selectors.user_for(user_of(request), user_id)
     if request.method == "GET":
         record(actor=request.user, action="user.view", target=account)
     initial = {"full_name": account.full_name, "role": account.role}
@@ -100,7 +95,7 @@ def user(request: HttpRequest, user_id: UUID) -> HttpResponse:
     status = 200
     if request.method == "POST" and form.is_valid():
         try:
-            services.edit_user(user=account, by=_by(request), **form.cleaned_data)
+            services.edit_user(user=account, by=user_of(request), **form.cleaned_data)
         except UserError as error:
             status = show_error(form, error)
         else:
@@ -115,10 +110,10 @@ def user_action(request: HttpRequest, user_id: UUID, action: str) -> HttpRespons
     """Do what one of the buttons on an account's page says."""
     if action not in ACTIONS:
         raise Http404
-    account = selectors.user_for(_by(request), user_id)
+    account = selectors.user_for(user_of(request), user_id)
     act, said = ACTIONS[action]
     try:
-        act(user=account, by=_by(request))
+        act(user=account, by=user_of(request))
     except UserError as error:
         form = Form({})
         return _user_page(request, account, problem=form, status=show_error(form, error))
@@ -131,8 +126,8 @@ def user_action(request: HttpRequest, user_id: UUID, action: str) -> HttpRespons
 @require_capability(Capability.manage_users)
 def user_password(request: HttpRequest, user_id: UUID) -> HttpResponse:
     """Give an account a one-time password and show it once."""
-    account = selectors.user_for(_by(request), user_id)
-    password = services.reset_password(user=account, by=_by(request))
+    account = selectors.user_for(user_of(request), user_id)
+    password = services.reset_password(user=account, by=user_of(request))
     context = {"kind": "password", "secret": password, "account": account}
     return render(request, "accounts/secret.html", context)
 
@@ -142,11 +137,11 @@ def user_password(request: HttpRequest, user_id: UUID) -> HttpResponse:
 @require_capability(Capability.manage_users)
 def user_token_create(request: HttpRequest, user_id: UUID) -> HttpResponse:
     """Make a token for an account and show it once."""
-    account = selectors.user_for(_by(request), user_id)
+    account = selectors.user_for(user_of(request), user_id)
     form = TokenForm(request.POST)
     if not form.is_valid():
         return _user_page(request, account, token_form=form, status=422)
-    secret = tokens.create_token(user=account, by=_by(request), **form.cleaned_data)[1]
+    secret = tokens.create_token(user=account, by=user_of(request), **form.cleaned_data)[1]
     context = {"kind": "token", "secret": secret, "account": account}
     return render(request, "accounts/secret.html", context)
 
@@ -155,8 +150,8 @@ def user_token_create(request: HttpRequest, user_id: UUID) -> HttpResponse:
 @require_capability(Capability.manage_users)
 def user_token_revoke(request: HttpRequest, user_id: UUID, token_id: UUID) -> HttpResponse:
     """Revoke a token of an account."""
-    account = selectors.user_for(_by(request), user_id)
-    tokens.revoke_token(token=selectors.token_of(account, token_id), by=_by(request))
+    account = selectors.user_for(user_of(request), user_id)
+    tokens.revoke_token(token=selectors.token_of(account, token_id), by=user_of(request))
     messages.success(request, _("The token is revoked."))
     return redirect("accounts:user", user_id=user_id)
 

@@ -6,10 +6,10 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.permissions import Capability, require_capability
+from accounts.requests import user_of
 from patients import browsing, looking, selectors
 from patients.criteria import Criteria
 from patients.forms import FilterForm, SearchForm, SortForm
-from patients.views.common import user_of
 from xraydx.errors import UserError
 
 

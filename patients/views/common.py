@@ -2,25 +2,20 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec, cast
+from typing import Any, Concatenate, ParamSpec
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
-from accounts.models import User
 from accounts.permissions import Capability, may
+from accounts.requests import user_of
 from patients import selectors
 from patients.forms import ReasonForm
 from xraydx.errors import NotFound, message_for
 
 P = ParamSpec("P")
 PatientView = Callable[Concatenate[HttpRequest, UUID, P], HttpResponse]
-
-
-def user_of(request: HttpRequest) -> User:
-    """Return who is signed in; the middleware let nobody else come here."""
-    return cast(User, request.user)
 
 
 def offer_reason(view: PatientView[P]) -> PatientView[P]:

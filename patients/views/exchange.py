@@ -9,10 +9,10 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.permissions import Capability, require_capability
+from accounts.requests import user_of
 from accounts.views.errors import show_error
 from patients import exporting, importing, selectors
 from patients.forms import ImportForm
-from patients.views.common import user_of
 from xraydx.errors import UserError
 
 PREVIEW = 20

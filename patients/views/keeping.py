@@ -11,10 +11,10 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.permissions import Capability, require_capability
+from accounts.requests import user_of
 from patients import looking, selectors, services
 from patients.forms import EraseForm
 from patients.paging import Page
-from patients.views.common import user_of
 
 
 @never_cache

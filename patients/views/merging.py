@@ -10,11 +10,11 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.permissions import Capability, require_capability
+from accounts.requests import user_of
 from accounts.views.errors import show_error
 from patients import looking, merging, selectors
 from patients.forms import LookForm, MergeForm
 from patients.models import Patient
-from patients.views.common import user_of
 from patients.views.keeping import page_context
 from xraydx.errors import UserError
 

@@ -11,12 +11,13 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.permissions import Capability, require
+from accounts.requests import user_of
 from accounts.views.errors import show_error
 from patients import looking, selectors, services
 from patients.describe import differences
 from patients.forms import EditVisitForm, SecondVisitForm, VisitForm
 from patients.models import Patient, Visit
-from patients.views.common import offer_reason, user_of
+from patients.views.common import offer_reason
 from xraydx.errors import Conflict
 
 
