@@ -5,7 +5,6 @@ from uuid import UUID
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -13,6 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts.permissions import Capability, require_capability
 from accounts.requests import user_of
 from patients.forms import EraseForm
+from patients.paging import page_context
 
 from . import removal
 
@@ -23,12 +23,7 @@ from . import removal
 def deleted(request: HttpRequest) -> HttpResponse:
     """List deleted films."""
     page = removal.look_through_deleted(user_of(request), request.GET.get("cursor", ""))
-    address = reverse("diagnosis:deleted_films")
-    context = {
-        "page": page,
-        "next_url": page.next and f"{address}?cursor={page.next}",
-        "previous_url": page.previous and f"{address}?cursor={page.previous}",
-    }
+    context = page_context(page, "diagnosis:deleted_films")
     return render(request, "diagnosis/deleted_films.html", context)
 
 

@@ -5,6 +5,7 @@ from typing import Generic, TypeVar
 
 from django.db.models import F, Func, Model, QuerySet, TextField, Value
 from django.db.models.lookups import GreaterThan, LessThan
+from django.urls import reverse
 
 from patients.criteria import Cursor
 from xraydx.errors import UserError
@@ -19,6 +20,16 @@ class Page(Generic[Row]):
     rows: list[Row]
     next: str = ""
     previous: str = ""
+
+
+def page_context(page: Page[Row], name: str) -> dict[str, object]:
+    """Return what a template shows of a page of the list at this address."""
+    address = reverse(name)
+    return {
+        "page": page,
+        "next_url": page.next and f"{address}?cursor={page.next}",
+        "previous_url": page.previous and f"{address}?cursor={page.previous}",
+    }
 
 
 class _RowValue(Func):

@@ -5,7 +5,6 @@ from uuid import UUID
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -14,7 +13,7 @@ from accounts.permissions import Capability, require_capability
 from accounts.requests import user_of
 from patients import looking, selectors, services
 from patients.forms import EraseForm
-from patients.paging import Page
+from patients.paging import page_context
 
 
 @never_cache
@@ -33,16 +32,6 @@ def reasons(request: HttpRequest) -> HttpResponse:
     """List records that were opened with a reason."""
     page = looking.look_through_reasons(user_of(request), request.GET.get("cursor", ""))
     return render(request, "patients/reasons.html", page_context(page, "patients:reasons"))
-
-
-def page_context(page: Page, name: str) -> dict[str, object]:  # type: ignore[type-arg]
-    """Return the page with the addresses of the pages beside it."""
-    address = reverse(name)
-    return {
-        "page": page,
-        "next_url": page.next and f"{address}?cursor={page.next}",
-        "previous_url": page.previous and f"{address}?cursor={page.previous}",
-    }
 
 
 @require_POST

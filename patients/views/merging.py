@@ -15,7 +15,7 @@ from accounts.views.errors import show_error
 from patients import looking, merging, selectors
 from patients.forms import LookForm, MergeForm
 from patients.models import Patient
-from patients.views.keeping import page_context
+from patients.paging import page_context
 from xraydx.errors import UserError
 
 
