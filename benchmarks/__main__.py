@@ -1,14 +1,14 @@
-"""`make bench`: films from upload to stored result, then pages at a hospital's size.
+"""`make bench`: films, the opening of the reading view, pages at a hospital's size.
 
-python -m benchmarks [films | pages] [--store]
+python -m benchmarks [films | opening | pages] [--store]
 """
 
 import sys
 
-from benchmarks import documents, films, pages
+from benchmarks import documents, films, opening, pages
 
 if __name__ == "__main__":
-    parts = {"films": films.main, "pages": pages.main}
+    parts = {"films": films.main, "opening": opening.main, "pages": pages.main}
     wanted, options = list(parts), sys.argv[1:]
     if options and not options[0].startswith("-"):
         if options[0] not in parts:

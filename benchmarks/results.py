@@ -59,12 +59,17 @@ def busy_seconds() -> float:
 
 def wait_for_quiet(most_s: float = 10.0) -> None:
     """Wait until nothing else works on this machine for a moment, at most so long."""
-    cores, give_up_at = os.cpu_count() or 1, time.monotonic() + most_s
+    give_up_at = time.monotonic() + most_s
     while time.monotonic() < give_up_at:
-        before = busy_seconds()
-        time.sleep(GLANCE_S)
-        if busy_seconds() - before < QUIET * GLANCE_S * cores:
+        if glance() < QUIET:
             return
+
+
+def glance() -> float:
+    """Look for a moment: the share of the machine that works, 0..1."""
+    before = busy_seconds()
+    time.sleep(GLANCE_S)
+    return (busy_seconds() - before) / (GLANCE_S * (os.cpu_count() or 1))
 
 
 def percentile(values: list[float], share: float) -> float:

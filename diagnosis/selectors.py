@@ -84,6 +84,12 @@ def analysis_for(user: User, analysis_id: UUID) -> Analysis:
     return found
 
 
+def analysis_alone_for(user: User, analysis_id: UUID) -> Analysis:
+    """The analysis with its film and nothing that was found. raises: NotFound"""
+    found = analyses_of(user).select_related("film").filter(id=analysis_id).first()
+    return found or analysis_for(user, analysis_id)
+
+
 def analyses_for(
     user: User, *, status: str | None = None, since: datetime | None = None
 ) -> QuerySet[Analysis]:

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from accounts.models import User
 from accounts.permissions import require_capability
-from diagnosis import display, reading_view, selectors, services
+from diagnosis import display, live, reading_view, selectors, services
 from diagnosis.forms import FindPatientForm, MoveForm, UploadForm
 from diagnosis.models import Film
 from patients.criteria import Criteria
@@ -65,6 +65,7 @@ def _take_film(request: HttpRequest, visit: Visit) -> HttpResponse:
         return render(request, "diagnosis/upload.html", context, status=error.status)
     if _is_partial(request):
         context = {"film": added.film, **reading_view.row_context(added.analysis, _user(request))}
+        context["poll_ms"] = live.FIRST_MS
         return render(request, "diagnosis/_upload_row.html", context)
     return redirect("diagnosis:film", film_id=added.film.id)
 
@@ -80,19 +81,21 @@ def film(request: HttpRequest, film_id: UUID) -> HttpResponse:
     analysis = display.chosen_analysis(film, request.GET.get("analysis"))
     context = reading_view.reading_context(film, analysis, _user(request))
     context["strip"] = reading_view.strip_for(_user(request), film)
-    context["modules"] = reading_view.MODULES
+    context |= {"modules": reading_view.MODULES, "poll_ms": live.FIRST_MS}
     return render(request, "diagnosis/film.html", context)
 
 
 @require_GET
 def analysis_status(request: HttpRequest, analysis_id: UUID) -> HttpResponse:
-    """The live part of the reading view, or of a row of sent films."""
+    """The live part of the reading view, or of a row of sent films; comes with the result."""
+    held = live.hold_until_final(_user(request), analysis_id)
     analysis = services.view_analysis(analysis_id=analysis_id, by=_user(request))
+    more: dict[str, object] = {"poll_ms": live.FIRST_MS} if held else {}
     if request.GET.get("as") == "row":
         context = {"film": analysis.film, **reading_view.row_context(analysis, _user(request))}
-        return render(request, "diagnosis/_upload_row.html", context)
+        return render(request, "diagnosis/_upload_row.html", context | more)
     context = reading_view.live_context(analysis, _user(request))
-    return render(request, "diagnosis/_live.html", context)
+    return render(request, "diagnosis/_live.html", context | more)
 
 
 @require_GET

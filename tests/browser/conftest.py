@@ -13,28 +13,11 @@ from accounts.models import User
 from diagnosis import pipeline, queue
 from policy import curves
 from tests.accounts.factories import client_of
+from tests.browser.chromium import ARGUMENTS, WORKSTATION, find_chromium
 from tests.ml.tiny import build_release
 
 # The driver runs an event loop in the test's thread; Django must not take that for async code.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
-
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-    "--disable-dev-shm-usage",
-]
-WORKSTATION = {"width": 1366, "height": 768}
-READING_ROOM = {"width": 1920, "height": 1080}
-PHONE = {"width": 390, "height": 844}
-
-
-def find_chromium() -> str | None:
-    """Return the system's Chromium, or None for the driver's own."""
-    named = [os.environ.get("XRAYDX_CHROMIUM"), "/usr/bin/chromium", "/usr/bin/chromium-browser"]
-    return next((path for path in named if path and Path(path).exists()), None)
 
 
 @pytest.fixture(scope="session")

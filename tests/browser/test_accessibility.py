@@ -14,7 +14,7 @@ from diagnosis.models import Analysis
 from tests.access.matrix import Row
 from tests.access.test_matrix import all_rows
 from tests.accounts.factories import make_user
-from tests.browser.conftest import PHONE
+from tests.browser.chromium import PHONE
 from tests.diagnosis.factories import (
     make_analysis,
     make_failure,

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from accounts.models import Authenticator, User
 from tests.accounts.factories import PASSWORD, make_administrator, make_nurse, make_token
-from tests.browser.conftest import PHONE, WORKSTATION
+from tests.browser.chromium import PHONE, WORKSTATION
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 

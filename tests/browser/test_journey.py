@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 from diagnosis.models import Reading
 from tests.accounts.factories import PASSWORD, make_physician
-from tests.browser.conftest import PHONE
+from tests.browser.chromium import PHONE
 from tests.diagnosis.factories import draw_png
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]

@@ -10,7 +10,7 @@ from accounts.models import User
 from accounts.roles import Role
 from tests.access.english import english_in
 from tests.accounts.factories import make_user
-from tests.browser.conftest import PHONE
+from tests.browser.chromium import PHONE
 from tests.diagnosis.factories import make_result
 from tests.patients.factories import make_visit
 

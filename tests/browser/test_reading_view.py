@@ -10,7 +10,7 @@ from accounts.models import User
 from diagnosis import queue
 from diagnosis.models import Analysis, Reading
 from tests.accounts.factories import make_nurse, make_physician
-from tests.browser.conftest import PHONE, READING_ROOM, WORKSTATION
+from tests.browser.chromium import PHONE, READING_ROOM, WORKSTATION
 from tests.diagnosis.factories import (
     claim,
     make_analysis,
@@ -23,6 +23,8 @@ from tests.diagnosis.factories import (
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 SignIn = Callable[[User], None]
+# Painted, and at full depth where there is one.
+SETTLED = "[data-viewer]:not([data-loading]) canvas[data-painted]"
 
 
 def address_of(analysis: Analysis) -> str:
@@ -34,7 +36,7 @@ def open_result(page: Page, signed_in: SignIn, user: User | None = None) -> Anal
     analysis = make_result()
     signed_in(user or make_physician())
     page.goto(address_of(analysis))
-    page.wait_for_selector("canvas[data-painted]")
+    page.wait_for_selector(SETTLED)
     return analysis
 
 
@@ -112,7 +114,7 @@ def test_strength_and_colours_change_the_map_and_are_kept(page: Page, signed_in:
     views.append(pixels(page))
     assert len(set(views)) == 3
     page.reload()
-    page.wait_for_selector("canvas[data-painted]")
+    page.wait_for_selector(SETTLED)
     assert page.locator("[data-strength]").input_value() == "90"
     expect(page.locator("[data-colours]")).to_have_value("jet")
 

@@ -11,7 +11,8 @@ from accounts.models import User
 from diagnosis import readings
 from diagnosis.models import Analysis, FirstLook, Reading
 from tests.accounts.factories import make_physician
-from tests.browser.conftest import WORKSTATION, enter
+from tests.browser.chromium import WORKSTATION
+from tests.browser.conftest import enter
 from tests.diagnosis.factories import make_film, make_result
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]

@@ -100,6 +100,7 @@ def test_without_spacing_the_ruler_says_that_it_counts_pixels(
 def test_four_turns_lead_back(page: Page, signed_in: SignIn) -> None:
     signed_in(make_nurse())
     open_film(page, make_result())
+    page.wait_for_selector("[data-viewer]:not([data-loading])")
     seen = []
     for _ in range(5):
         page.wait_for_timeout(120)

@@ -9,7 +9,8 @@ from playwright.sync_api import Browser, Page, expect
 from diagnosis.models import Analysis, Film
 from diagnosis.states import Status
 from tests.accounts.factories import make_physician, make_radiologist
-from tests.browser.conftest import PHONE, READING_ROOM, WORKSTATION, enter
+from tests.browser.chromium import PHONE, READING_ROOM, WORKSTATION
+from tests.browser.conftest import enter
 from tests.diagnosis.factories import make_analysis, make_film, make_result
 from tests.patients.factories import make_patient, make_visit
 from worklist.models import Hold

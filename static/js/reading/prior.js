@@ -66,7 +66,7 @@ export class PriorFilm {
 
   async showBlended(url) {
     const film = await loadPicture(url);
-    this.viewer.set({ other: { ...film, shape: this.viewer.shape } });
+    this.viewer.set({ other: Object.assign(film, { shape: this.viewer.shape }) });
     this.blend();
   }
 

@@ -127,6 +127,12 @@ export class GlPainter {
     this.hold(unit, name, values, () => gl.texImage2D(gl.TEXTURE_2D, 0, gl.R16UI, width, height, 0, gl.RED_INTEGER, gl.UNSIGNED_SHORT, values));
   }
 
+  /** Hold a film before it is painted, so that the first change of its window comes at once. */
+  ready(film) {
+    this.gl.useProgram(this.program);
+    this.holdGreys(0, "film", film);
+  }
+
   /** See viewer.js for the scene. */
   paint(context, { film, other, blend, heat, strength, colours, window, map, ratio }) {
     const { gl, places } = this;

@@ -1,25 +1,46 @@
 /** Films as 16-bit greys: from the 8-bit picture at once, from the full-depth data after it. */
 
-/** Fetch a picture and read its pixels; throws where the server does not give it. */
-export async function loadPixels(url) {
+async function loadBitmap(url) {
   const response = await fetch(url, { credentials: "same-origin" });
   if (!response.ok) throw new Error(`picture: ${response.status}`);
-  const bitmap = await createImageBitmap(await response.blob(), { colorSpaceConversion: "none" });
-  const canvas = document.createElement("canvas");
-  canvas.width = bitmap.width;
-  canvas.height = bitmap.height;
-  const context = canvas.getContext("2d", { willReadFrequently: true });
-  context.drawImage(bitmap, 0, 0);
-  bitmap.close();
-  return context.getImageData(0, 0, canvas.width, canvas.height);
+  return createImageBitmap(await response.blob(), { colorSpaceConversion: "none" });
 }
 
-/** The 8-bit picture, its greys spread over 0..65535 so that full depth follows without a jump. */
+function pixelsOf(bitmap) {
+  const { width, height } = bitmap;
+  const canvas = Object.assign(document.createElement("canvas"), { width, height });
+  const context = canvas.getContext("2d", { willReadFrequently: true });
+  context.drawImage(bitmap, 0, 0);
+  return context.getImageData(0, 0, width, height);
+}
+
+/** Fetch a picture and read its pixels; throws where the server does not give it. */
+export async function loadPixels(url) {
+  const bitmap = await loadBitmap(url);
+  const pixels = pixelsOf(bitmap);
+  bitmap.close();
+  return pixels;
+}
+
+/** The 8-bit picture. As it is, the canvas draws its bitmap; for windowing its greys are read, once. */
+class Picture {
+  constructor(bitmap) {
+    Object.assign(this, { bitmap, width: bitmap.width, height: bitmap.height, depth: 8 });
+  }
+
+  /** Spread over 0..65535, so that full depth follows without a jump. */
+  get values() {
+    if (!this.greys) {
+      const { data } = pixelsOf(this.bitmap);
+      this.greys = new Uint16Array(this.width * this.height);
+      for (let i = 0; i < this.greys.length; i += 1) this.greys[i] = data[i * 4] * 257;
+    }
+    return this.greys;
+  }
+}
+
 export async function loadPicture(url) {
-  const { width, height, data } = await loadPixels(url);
-  const values = new Uint16Array(width * height);
-  for (let i = 0; i < values.length; i += 1) values[i] = data[i * 4] * 257;
-  return { width, height, values, depth: 8 };
+  return new Picture(await loadBitmap(url));
 }
 
 /** Full depth: width, height, then differences to the left neighbour, low bytes before high bytes. */

@@ -28,7 +28,7 @@ export class Viewer extends EventTarget {
   constructor(canvas, { urls, boxes = [], lines = {}, diseases = [], extent = {} }) {
     super();
     Object.assign(this, { canvas, urls, boxes, lines, diseases, extent });
-    this.painter = makePainter();
+    this.painter = null;
     this.view = new Place();
     this.window = { ...FULL_WINDOW };
     this.shown = { boxes: boxes.length > 0, anatomy: false, heat: null, disease: null };
@@ -42,6 +42,7 @@ export class Viewer extends EventTarget {
     this.other = null;
     this.blend = 0;
     this.frame = 0;
+    this.firstPaint = new Promise((resolve) => { this.tellPainted = () => setTimeout(resolve); });
     this.stop = new AbortController();
     this.resizing = new ResizeObserver(() => this.draw());
     this.resizing.observe(canvas);
@@ -50,18 +51,34 @@ export class Viewer extends EventTarget {
   /** The 8-bit picture at once; full depth replaces it without a jump when it has come. */
   async load() {
     this.setFilm(await loadPicture(this.urls.film));
-    if (!this.urls.depth) return;
+    await this.firstPaint;
+    if (!this.urls.depth) {
+      this.prepare();
+      return;
+    }
     try {
       const deep = await loadDepth(this.urls.depth, this.stop.signal);
-      if (this.painter.fits(deep)) this.setFilm(deep);
+      if (this.readyPainter().fits(deep)) this.setFilm(deep);
     } catch (error) {
       if (error.name !== "AbortError") this.dispatchEvent(new Event("shallow"));
     }
   }
 
+  /** Shaders and greys cost more than the first picture may wait: made when it is painted, or first needed. */
+  readyPainter() {
+    if (!this.painter || this.painter.isLost) this.painter = this.painter ? new FlatPainter() : makePainter();
+    return this.painter;
+  }
+
+  prepare() {
+    if (this.stop.signal.aborted) return;
+    this.readyPainter().ready?.(this.film);
+  }
+
   setFilm(source) {
     this.shape ??= { width: source.width, height: source.height };
-    this.film = { ...source, shape: this.shape };
+    this.film?.bitmap?.close();
+    this.film = Object.assign(source, { shape: this.shape });
     this.canvas.dataset.depth = source.depth;
     this.changed();
   }
@@ -70,7 +87,8 @@ export class Viewer extends EventTarget {
     this.stop.abort();
     this.resizing.disconnect();
     cancelAnimationFrame(this.frame);
-    this.painter.close();
+    this.painter?.close();
+    this.film?.bitmap?.close();
     this.maps.clear();
   }
 
@@ -244,20 +262,34 @@ export class Viewer extends EventTarget {
     return { boxes, measures };
   }
 
+  /** Whether the picture is shown as it came: nothing over it but lines, no other window. */
+  get isPlain() {
+    const { center, width, inverted } = this.window;
+    const whole = center === FULL_WINDOW.center && width === FULL_WINDOW.width && !inverted;
+    return Boolean(this.film.bitmap) && whole && !this.heat && !this.other;
+  }
+
+  paintPlain(context, { map, ratio }) {
+    context.imageSmoothingQuality = "high";
+    context.setTransform(...map.matrix.map((value) => value * ratio));
+    context.drawImage(this.film.bitmap, 0, 0, this.shape.width, this.shape.height);
+  }
+
   paint() {
     const ratio = window.devicePixelRatio || 1;
     const [width, height] = [Math.round(this.room.width * ratio), Math.round(this.room.height * ratio)];
     if (!width || !height) return;
     if (this.canvas.width !== width || this.canvas.height !== height) Object.assign(this.canvas, { width, height });
-    if (this.painter.isLost) this.painter = new FlatPainter();
     const context = this.canvas.getContext("2d");
     const { map } = this;
     context.setTransform(1, 0, 0, 1, 0, 0);
     context.clearRect(0, 0, width, height);
     const { film, other, blend, heat, strength, colours } = this;
-    this.painter.paint(context, { film, other, blend, heat, strength, colours, window: this.window, map, ratio });
+    if (this.isPlain) this.paintPlain(context, { map, ratio });
+    else this.readyPainter().paint(context, { film, other, blend, heat, strength, colours, window: this.window, map, ratio });
     const outlines = this.shown.anatomy ? this.maps.get("anatomy") : null;
     drawOverlay(context, { map, film: this.shape, ratio, outlines, share: 0.4 + strength * 0.6, ...this.marks() });
     this.canvas.dataset.painted = "true";
+    this.tellPainted();
   }
 }
