@@ -28,6 +28,7 @@ class AccountMiddleware:
         speak_language_of(request)
         signed_in = request.user.is_authenticated
         response = self.get_response(request)
+        # Workstations are shared: what a signed-in person saw stays in no cache.
         if signed_in and not response.has_header("Cache-Control"):
             response["Cache-Control"] = "private, no-store"
         return _for_htmx(request, response)

@@ -46,9 +46,7 @@ def answer(request: HttpRequest, quick_id: UUID) -> HttpResponse:
 def picture(request: HttpRequest, quick_id: UUID, name: str) -> HttpResponse:
     """A picture of a quick read."""
     png = quick.view_picture(quick_id=quick_id, name=name, by=user_of(request))
-    response = HttpResponse(png, content_type="image/png")
-    response["Cache-Control"] = "private, no-store"
-    return response
+    return HttpResponse(png, content_type="image/png")
 
 
 @require_GET

@@ -27,19 +27,13 @@ from diagnosis.models import Analysis
 from xraydx.errors import NotFound, UserError, message_for
 
 
-def _private(response: HttpResponse) -> HttpResponse:
-    # Workstations are shared: what is a patient's stays in no cache.
-    response["Cache-Control"] = "private, no-store"
-    return response
-
-
 @require_GET
 def depth(request: HttpRequest, analysis_id: UUID) -> HttpResponse:
     """The film at full depth for windowing."""
     packed = services.view_depth(analysis_id=analysis_id, by=user_of(request))
     response = HttpResponse(packed, content_type="application/octet-stream")
     response["Content-Encoding"] = "gzip"
-    return _private(response)
+    return response
 
 
 @require_GET
@@ -149,7 +143,7 @@ def report_page(request: HttpRequest, analysis_id: UUID) -> HttpResponse:
         "facts": report_pdf.facts_of(found),
         "picture_url": display.picture_urls(analysis).get("film"),
     }
-    return _private(render(request, "diagnosis/report.html", context))
+    return render(request, "diagnosis/report.html", context)
 
 
 @require_GET
@@ -160,4 +154,4 @@ def report_file(request: HttpRequest, analysis_id: UUID) -> HttpResponse:
     pdf = report_pdf.draw_report(report.report_of(analysis), picture=picture)
     response = HttpResponse(pdf, content_type="application/pdf")
     response["Content-Disposition"] = "inline; filename=report.pdf"
-    return _private(response)
+    return response
