@@ -8,7 +8,7 @@ from django.db import IntegrityError, transaction
 from accounts.models import User
 from accounts.permissions import Capability, require
 from audit.services import record
-from ml.bundle import ReleaseError
+from ml.bundle import Release, ReleaseError
 from policy import curves, selectors
 from policy.models import PolicyVersion, SitePoint
 from policy.rules import Policy, check, to_json
@@ -52,10 +52,7 @@ def set_points(*, by: User, release: str, thresholds: Mapping[str, float | None]
     raises: Forbidden; UserError("release_unknown")
     """
     require(by, Capability.manage_policy)
-    try:
-        loaded = curves.installed(release)
-    except ReleaseError as error:
-        raise UserError("release_unknown", field="release") from error
+    loaded = _whole(release)
     before, policy = selectors.site_points(release), selectors.present()
     changed = {code: t for code, t in thresholds.items() if before.get(code) != t}
     own = curves.own_thresholds(loaded)
@@ -88,7 +85,8 @@ def activate_release(*, by: User, release: str, version: int) -> Policy:
     raises: Forbidden; UserError("release_unknown") where it is not whole; Conflict
     """
     require(by, Capability.manage_policy)
-    _check_whole(release)
+    if release:
+        _whole(release)
     return change_policy(by=by, version=version, release=release)
 
 
@@ -98,15 +96,14 @@ def choose_shadow(*, by: User, release: str, version: int) -> Policy:
     raises: Forbidden; UserError("release_unknown") where it is not whole; Conflict
     """
     require(by, Capability.manage_policy)
-    _check_whole(release)
+    if release:
+        _whole(release)
     return change_policy(by=by, version=version, shadow_release=release)
 
 
-def _check_whole(release: str) -> None:
-    """Raise UserError where a release is named that can't be loaded."""
-    if not release:
-        return
+def _whole(name: str) -> Release:
+    """Return the release. raises: UserError("release_unknown") where it can't be loaded"""
     try:
-        curves.installed(release)
+        return curves.installed(name)
     except ReleaseError as error:
         raise UserError("release_unknown", field="release") from error
