@@ -9,8 +9,8 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from accounts.models import User
 from accounts.permissions import require_capability
+from accounts.requests import is_partial, user_of
 from diagnosis import display, live, reading_view, selectors, services
 from diagnosis.forms import FindPatientForm, MoveForm, UploadForm
 from diagnosis.models import Film
@@ -25,22 +25,13 @@ CONFIRMABLE = frozenset({"patient_id_differs", "bytes_of_another_patient"})
 FOUND_AT_MOST = 8
 
 
-def _user(request: HttpRequest) -> User:
-    assert isinstance(request.user, User)  # the middleware lets nobody else in
-    return request.user
-
-
-def _is_partial(request: HttpRequest) -> bool:
-    return request.headers.get("HX-Request") == "true"
-
-
 @require_http_methods(["GET", "POST"])
 @require_capability("upload_film")
 def upload(request: HttpRequest, visit_id: UUID) -> HttpResponse:
     """The page that takes films, and the address that they are sent to."""
     if request.method == "POST":
-        return _take_film(request, visit_for(_user(request), visit_id))
-    visit = look_at_visit(_user(request), visit_id)
+        return _take_film(request, visit_for(user_of(request), visit_id))
+    visit = look_at_visit(user_of(request), visit_id)
     return render(request, "diagnosis/upload.html", _upload_context(visit))
 
 
@@ -52,19 +43,19 @@ def _take_film(request: HttpRequest, visit: Visit) -> HttpResponse:
         added = services.add_film(
             visit=visit,
             file=form.cleaned_data["file"],
-            by=_user(request),
+            by=user_of(request),
             confirm_patient=form.cleaned_data["confirm_patient"],
             idempotency_key=form.cleaned_data["idempotency_key"] or None,
         )
     except UserError as error:
         what, do = message_for(error.code).fill(error.params)
         context = {"what": what, "do": do, "question": error.code in CONFIRMABLE}
-        if _is_partial(request):
+        if is_partial(request):
             return render(request, "diagnosis/_upload_stopped.html", context, status=error.status)
         context |= _upload_context(visit)
         return render(request, "diagnosis/upload.html", context, status=error.status)
-    if _is_partial(request):
-        context = {"film": added.film, **reading_view.row_context(added.analysis, _user(request))}
+    if is_partial(request):
+        context = {"film": added.film, **reading_view.row_context(added.analysis, user_of(request))}
         context["poll_ms"] = live.FIRST_MS
         return render(request, "diagnosis/_upload_row.html", context)
     return redirect("diagnosis:film", film_id=added.film.id)
@@ -77,10 +68,10 @@ def _upload_context(visit: Visit) -> dict[str, object]:
 @require_GET
 def film(request: HttpRequest, film_id: UUID) -> HttpResponse:
     """The reading view."""
-    film = services.view_film(film_id=film_id, by=_user(request))
+    film = services.view_film(film_id=film_id, by=user_of(request))
     analysis = display.chosen_analysis(film, request.GET.get("analysis"))
-    context = reading_view.reading_context(film, analysis, _user(request))
-    context["strip"] = reading_view.strip_for(_user(request), film)
+    context = reading_view.reading_context(film, analysis, user_of(request))
+    context["strip"] = reading_view.strip_for(user_of(request), film)
     context |= {"modules": reading_view.MODULES, "poll_ms": live.FIRST_MS}
     return render(request, "diagnosis/film.html", context)
 
@@ -88,39 +79,36 @@ def film(request: HttpRequest, film_id: UUID) -> HttpResponse:
 @require_GET
 def analysis_status(request: HttpRequest, analysis_id: UUID) -> HttpResponse:
     """The live part of the reading view, or of a row of sent films; comes with the result."""
-    held = live.hold_until_final(_user(request), analysis_id)
-    analysis = services.view_analysis(analysis_id=analysis_id, by=_user(request))
+    held = live.hold_until_final(user_of(request), analysis_id)
+    analysis = services.view_analysis(analysis_id=analysis_id, by=user_of(request))
     more: dict[str, object] = {"poll_ms": live.FIRST_MS} if held else {}
     if request.GET.get("as") == "row":
-        context = {"film": analysis.film, **reading_view.row_context(analysis, _user(request))}
+        context = {"film": analysis.film, **reading_view.row_context(analysis, user_of(request))}
         return render(request, "diagnosis/_upload_row.html", context | more)
-    context = reading_view.live_context(analysis, _user(request))
+    context = reading_view.live_context(analysis, user_of(request))
     return render(request, "diagnosis/_live.html", context | more)
 
 
 @require_GET
 def image(request: HttpRequest, analysis_id: UUID, name: str) -> HttpResponse:
     """A stored picture of an analysis."""
-    picture = services.view_image(analysis_id=analysis_id, name=name, by=_user(request))
-    response = HttpResponse(picture, content_type="image/png")
-    # Workstations are shared: a picture stays in no cache.
-    response["Cache-Control"] = "private, no-store"
-    return response
+    picture = services.view_image(analysis_id=analysis_id, name=name, by=user_of(request))
+    return HttpResponse(picture, content_type="image/png")
 
 
 @require_POST
 def rerun(request: HttpRequest, film_id: UUID) -> HttpResponse:
     """Have the film read again by the present release."""
-    film = selectors.film_for(_user(request), film_id)
-    services.request_analysis(film=film, by=_user(request))
+    film = selectors.film_for(user_of(request), film_id)
+    services.request_analysis(film=film, by=user_of(request))
     return redirect("diagnosis:film", film_id=film.id)
 
 
 @require_POST
 def cancel(request: HttpRequest, analysis_id: UUID) -> HttpResponse:
     """Stop a reading that waits or runs."""
-    analysis = selectors.analysis_for(_user(request), analysis_id)
-    services.cancel_analysis(analysis=analysis, by=_user(request))
+    analysis = selectors.analysis_for(user_of(request), analysis_id)
+    services.cancel_analysis(analysis=analysis, by=user_of(request))
     return redirect("diagnosis:film", film_id=analysis.film_id)
 
 
@@ -128,9 +116,9 @@ def cancel(request: HttpRequest, analysis_id: UUID) -> HttpResponse:
 @require_capability("delete_film")
 def film_delete(request: HttpRequest, film_id: UUID) -> HttpResponse:
     """Ask, then take the film out of the history."""
-    film = services.view_film(film_id=film_id, by=_user(request))
+    film = services.view_film(film_id=film_id, by=user_of(request))
     if request.method == "POST":
-        services.delete_film(film=film, by=_user(request))
+        services.delete_film(film=film, by=user_of(request))
         messages.success(request, _("The film was deleted."))
         return redirect("patients:detail", film.patient_id)
     return render(request, "diagnosis/film_delete.html", {"film": film, "patient": film.patient})
@@ -140,13 +128,13 @@ def film_delete(request: HttpRequest, film_id: UUID) -> HttpResponse:
 @require_capability("move_film")
 def film_move(request: HttpRequest, film_id: UUID) -> HttpResponse:
     """Look for the visit where a film belongs, then file it there with a reason."""
-    film = services.view_film(film_id=film_id, by=_user(request))
+    film = services.view_film(film_id=film_id, by=user_of(request))
     find = FindPatientForm(request.POST if "text" in request.POST else None)
     form = MoveForm(request.POST if "reason" in request.POST else None)
     if form.is_valid():
-        visit = visit_for(_user(request), form.cleaned_data["visit"])
+        visit = visit_for(user_of(request), form.cleaned_data["visit"])
         reason = form.cleaned_data["reason"]
-        services.move_film(film=film, visit=visit, reason=reason, by=_user(request))
+        services.move_film(film=film, visit=visit, reason=reason, by=user_of(request))
         messages.success(request, _("The film was moved."))
         return redirect("diagnosis:film", film_id=film.id)
     context = {"film": film, "patient": film.patient, "find": find, "form": form}
@@ -161,6 +149,6 @@ def _move_choices(
     patients = [film.patient]
     if find.is_bound and find.is_valid():
         criteria = Criteria(text=find.cleaned_data["text"])
-        patients = look_through(_user(request), criteria, size=FOUND_AT_MOST).rows
+        patients = look_through(user_of(request), criteria, size=FOUND_AT_MOST).rows
     found = [(p, [v for v in visits_of(p) if v.id != film.visit_id]) for p in patients]
     return [(patient, visits) for patient, visits in found if visits]
