@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from accounts.models import User
+from patients.exporting import fields_of
 from patients.hooks import Exported, Moved
 from patients.models import Patient
 
@@ -57,7 +58,7 @@ def _film(film: Film) -> dict[str, Any]:
     return {
         "id": film.id,
         "visit": film.visit_id,
-        **_fields(film, FILM_FIELDS),
+        **fields_of(film, FILM_FIELDS),
         "file": _name(film),
         "analyses": [_analysis(film, row) for row in film.analyses.all()],
     }
@@ -69,11 +70,11 @@ def _analysis(film: Film, row: Analysis) -> dict[str, Any]:
     read = ("version", "verdict", "findings", "note", "report", "added", "signed_at")
     return {
         "id": row.id,
-        **_fields(row, ANALYSIS_FIELDS),
-        "findings": [_fields(one, found) for one in row.findings.all()],
-        "lesions": [_fields(one, boxes) for one in row.lesions.all()],
+        **fields_of(row, ANALYSIS_FIELDS),
+        "findings": [fields_of(one, found) for one in row.findings.all()],
+        "lesions": [fields_of(one, boxes) for one in row.lesions.all()],
         "readings": [
-            {**_fields(one, read), "signed_by": str(one.signed_by)} for one in row.readings.all()
+            {**fields_of(one, read), "signed_by": str(one.signed_by)} for one in row.readings.all()
         ],
         "pictures": {name: _picture(film, row, name) for name in row.images},
     }
@@ -102,7 +103,3 @@ def _name(film: Film) -> str:
 
 def _picture(film: Film, row: Analysis, name: str) -> str:
     return f"pictures/{film.id}/{row.id}/{name}.png"
-
-
-def _fields(row: Any, names: tuple[str, ...]) -> dict[str, Any]:
-    return {name: getattr(row, name) for name in names}

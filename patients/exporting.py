@@ -3,9 +3,11 @@
 import json
 import tempfile
 import zipfile
+from collections.abc import Iterable
 from typing import IO, Any
 
 from django.core.serializers.json import DjangoJSONEncoder
+from django.db.models import Model
 from django.utils import timezone
 
 from accounts.models import User
@@ -42,13 +44,18 @@ def export_patient(*, patient: Patient, by: User) -> IO[bytes]:
     return archive
 
 
+def fields_of(row: Model, names: Iterable[str]) -> dict[str, Any]:
+    """Return these values of a row, by name."""
+    return {name: getattr(row, name) for name in names}
+
+
 def _document(patient: Patient) -> dict[str, Any]:
     visits = patient.visits.select_related("attending").order_by("opened_at", "id")
     changes = patient.changes.select_related("by").order_by("at", "id")
     return {
         "format": FORMAT,
         "exported_at": timezone.now(),
-        "patient": {"id": patient.pk, **_fields(patient, PATIENT)},
+        "patient": {"id": patient.pk, **fields_of(patient, PATIENT)},
         "merged_numbers": [row.number for row in patient.merged.all()],
         "visits": [_visit(visit) for visit in visits],
         "changes": [_change(change) for change in changes],
@@ -58,7 +65,7 @@ def _document(patient: Patient) -> dict[str, Any]:
 def _visit(visit: Visit) -> dict[str, Any]:
     return {
         "id": visit.pk,
-        **_fields(visit, VISIT),
+        **fields_of(visit, VISIT),
         "attending": str(visit.attending) if visit.attending else None,
     }
 
@@ -71,7 +78,3 @@ def _change(change: PatientChange) -> dict[str, Any]:
         "visit": change.visit_id,
         "values": change.values,
     }
-
-
-def _fields(row: Any, names: tuple[str, ...]) -> dict[str, Any]:
-    return {name: getattr(row, name) for name in names}
