@@ -19,19 +19,33 @@ from ml.anatomy import REGIONS, clean_regions
 from ml.training.backbone import CHANNELS, START, MobileStages
 from ml.training.data import SHARED, cache_prepared
 from ml.training.layers import double_convolution
-from ml.training.loop import (
-    Ema,
-    TrainingRun,
-    autocast,
-    learning_rate,
-    optimiser,
-    seed_all,
-    set_rate,
-    step_down,
-)
+from ml.training.loop import Learner, TrainingRun, autocast, begin, run_epoch, seed_all
 from ml.training.members import read_checkpoint
 
 STAGES = 5
+
+
+@dataclass(frozen=True)
+class Shake:
+    """How far films are changed at random.
+
+    degrees: greatest turn; smaller, larger, stretch: of the logarithm of the scale; shift: of the
+    film's side; gamma: of its logarithm; contrast, brightness: of the grey in 0..1; shadows, blur:
+    shares of films; blur_px: widest spread of the blur; noise: widest spread of the grey
+    """
+
+    degrees: float = 15.0
+    smaller: float = 0.35
+    larger: float = 0.25
+    stretch: float = 0.12
+    shift: float = 0.12
+    gamma: float = 0.5
+    contrast: float = 0.3
+    brightness: float = 0.12
+    shadows: float = 0.4
+    blur: float = 0.3
+    blur_px: float = 1.6
+    noise: float = 0.04
 
 
 @dataclass(frozen=True)
@@ -72,7 +86,7 @@ def load_masks(films: Sequence[MaskedFilm], *, size: int) -> np.ndarray:
 
         with Image.open(film.mask) as picture:
             mask = np.array(picture)
-        masks.append(cv2.resize(mask, (size, size), interpolation=cv2.INTER_NEAREST))
+        masks.append(cv2.resize(mask, (size, size), interpolation=cv2.INTER_NEAREST_EXACT))
     return np.stack(masks)
 
 
@@ -129,42 +143,65 @@ def add_shadows(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def shake_pair(
-    film: np.ndarray, mask: np.ndarray, *, out: int, rng: np.random.Generator
+    film: np.ndarray, mask: np.ndarray, *, out: int, shake: Shake, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
     """Move a film with its mask and change its greys.
 
     film, mask: [S, S] uint8; returns: film [out, out] float32 in 0..1, mask [out, out] int64
     """
     size = film.shape[0]
-    angle = math.radians(rng.uniform(-15, 15))
-    scale = out / size * math.exp(rng.uniform(-0.35, 0.25))
-    stretch = np.diag(np.exp(rng.uniform(-0.12, 0.12, 2)))
+    angle = math.radians(rng.uniform(-shake.degrees, shake.degrees))
+    scale = out / size * math.exp(rng.uniform(-shake.smaller, shake.larger))
+    stretch = np.diag(np.exp(rng.uniform(-shake.stretch, shake.stretch, 2)))
     mirror = rng.random() < 0.5
     turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
     linear = turn @ stretch @ np.diag([-1.0 if mirror else 1.0, 1.0]) * scale
-    target = np.full(2, out / 2) + rng.uniform(-0.12, 0.12, 2) * out
+    target = np.full(2, out / 2) + rng.uniform(-shake.shift, shake.shift, 2) * out
     affine = np.column_stack([linear, target - linear @ np.full(2, size / 2)])
     film = cv2.warpAffine(film, affine, (out, out), flags=cv2.INTER_AREA)
     mask = cv2.warpAffine(mask, affine, (out, out), flags=cv2.INTER_NEAREST)
     if mirror:  # left stays the viewer's right
         mask = np.array([0, 2, 1, 3], np.uint8)[mask]
-    grey: np.ndarray = (film.astype(np.float32) / 255) ** math.exp(rng.uniform(-0.5, 0.5))
-    if rng.random() < 0.4:
+    return shake_greys(film, shake=shake, rng=rng), mask.astype(np.int64)
+
+
+def shake_greys(film: np.ndarray, *, shake: Shake, rng: np.random.Generator) -> np.ndarray:
+    """Change the exposure and sharpness of a film [S, S] uint8; returns float32 in 0..1."""
+    grey: np.ndarray = (film.astype(np.float32) / 255) ** math.exp(
+        rng.uniform(-shake.gamma, shake.gamma)
+    )
+    if rng.random() < shake.shadows:
         grey = add_shadows(grey, rng)
-    if rng.random() < 0.3:
-        grey = np.array(cv2.GaussianBlur(grey, (0, 0), rng.uniform(0.4, 1.6)))
-    grey = (grey - 0.5) * rng.uniform(0.7, 1.3) + 0.5 + rng.uniform(-0.12, 0.12)
-    grey = grey + rng.normal(0, rng.uniform(0, 0.04), grey.shape)
-    return np.clip(grey, 0, 1).astype(np.float32), mask.astype(np.int64)
+    if rng.random() < shake.blur:
+        grey = np.array(cv2.GaussianBlur(grey, (0, 0), rng.uniform(0.4, shake.blur_px)))
+    grey = (grey - 0.5) * rng.uniform(1 - shake.contrast, 1 + shake.contrast) + 0.5
+    grey = grey + rng.uniform(-shake.brightness, shake.brightness)
+    grey = grey + rng.normal(0, rng.uniform(0, shake.noise), grey.shape)
+    return np.clip(grey, 0, 1).astype(np.float32)
 
 
-def overlap_loss(logits: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """Cross-entropy plus one minus the mean soft Dice of lungs and heart."""
+def near_edges(truth: torch.Tensor, *, reach: int = 2) -> torch.Tensor:
+    """Mark the pixels within `reach` of another region; [B, R, S, S] of 0 and 1 to [B, S, S]."""
+    side = 2 * reach + 1
+    grown = functional.max_pool2d(truth, side, 1, reach)
+    shrunk = -functional.max_pool2d(-truth, side, 1, reach)
+    return (grown - shrunk).amax(1)
+
+
+def overlap_loss(
+    logits: torch.Tensor, mask: torch.Tensor, *, edge_weight: float = 0.0
+) -> torch.Tensor:
+    """Cross-entropy plus one minus the mean soft Dice of lungs and heart.
+
+    edge_weight: what a pixel near an edge weighs more than one far from it in the cross-entropy
+    """
     probability = logits.softmax(1)[:, 1:]
     truth = functional.one_hot(mask, len(REGIONS)).permute(0, 3, 1, 2)[:, 1:].float()
     shared = (probability * truth).sum((0, 2, 3))
     dice = (2 * shared + 1) / (probability.sum((0, 2, 3)) + truth.sum((0, 2, 3)) + 1)
-    return functional.cross_entropy(logits, mask) + 1 - dice.mean()
+    weight = 1 + edge_weight * near_edges(truth)
+    entropy = functional.cross_entropy(logits, mask, reduction="none")
+    return (weight * entropy).sum() / weight.sum() + 1 - dice.mean()
 
 
 def dice_of(found: np.ndarray, truth: np.ndarray) -> float:
@@ -192,9 +229,7 @@ def outline_films(network: nn.Module, pixels: np.ndarray) -> list[np.ndarray]:
 
 
 def train_epoch(
-    network: AnatomyNetwork,
-    ema: Ema,
-    optimizer: torch.optim.Optimizer,
+    learner: Learner,
     pixels: np.ndarray,
     masks: np.ndarray,
     *,
@@ -202,30 +237,26 @@ def train_epoch(
     epoch: int,
 ) -> float:
     """Show every training film once; returns the mean loss."""
-    network.train()
     rng = np.random.default_rng((config["seed"], epoch))
     order = rng.permutation(len(pixels))
-    steps = len(order) // config["batch"]
-    losses = []
-    for step in range(steps):
-        rate = learning_rate(
-            epoch * steps + step,
-            total=steps * config["epochs"],
-            warmup=config["warmup"],
-            peak=config["rate"],
-        )
-        set_rate(optimizer, rate)
-        rows = order[step * config["batch"] : (step + 1) * config["batch"]]
-        pairs = [shake_pair(pixels[r], masks[r], out=config["size"], rng=rng) for r in rows]
+    shake = Shake(**config.get("augment", {}))
+    network = learner.network
+    assert isinstance(network, AnatomyNetwork)
+
+    def step(number: int) -> float:
+        rows = order[number * config["batch"] : (number + 1) * config["batch"]]
+        pairs = [
+            shake_pair(pixels[r], masks[r], out=config["size"], shake=shake, rng=rng) for r in rows
+        ]
         film = torch.from_numpy(np.stack([pair[0] for pair in pairs])).unsqueeze(1)
         truth = torch.from_numpy(np.stack([pair[1] for pair in pairs]))
         with autocast(enabled=config.get("bf16", True)):
             logits = network.logits(film.contiguous(memory_format=torch.channels_last))
-        loss = overlap_loss(logits.float(), truth)
-        step_down(optimizer, loss, network, limit=5.0)
-        ema.update(network)
-        losses.append(float(loss.detach()))
-    return float(np.mean(losses))
+        edge = config.get("edge_weight", 0.0)
+        return learner.learn(overlap_loss(logits.float(), truth, edge_weight=edge))
+
+    steps = len(order) // config["batch"]
+    return run_epoch(learner, step, config=config, epoch=epoch, steps=steps)
 
 
 def train(config: dict[str, Any], *, root: Path = SHARED, threads: int = 1) -> TrainingRun:
@@ -246,15 +277,12 @@ def train(config: dict[str, Any], *, root: Path = SHARED, threads: int = 1) -> T
     network = AnatomyNetwork()
     network.stages.load_start(root / "weights" / START)
     network = network.to(memory_format=torch.channels_last)
-    optimizer = optimiser(network, rate=config["rate"], weight_decay=config["weight_decay"])
-    ema = Ema(network, decay=config["ema"])
-    run = TrainingRun(config["name"])
-    run.resume(network=network, ema=ema, optimizer=optimizer)
+    learner, run = begin(network, config)
     for epoch in run.epochs(config["epochs"]):
-        loss = train_epoch(network, ema, optimizer, pixels, masks, config=config, epoch=epoch)
+        loss = train_epoch(learner, pixels, masks, config=config, epoch=epoch)
         figures = {"loss": loss}
         if epoch % 5 == 4 or epoch == config["epochs"] - 1:
-            found = outline_films(ema.network, val_pixels)
+            found = outline_films(learner.ema.network, val_pixels)
             scores = [film_dice(r, m) for r, m in zip(found, val_masks, strict=True)]
             figures |= {k: float(np.mean([s[k] for s in scores])) for k in ("lungs", "heart")}
         run.log(**figures)

@@ -26,12 +26,13 @@ from ml.training.autoencoders import (
 )
 from ml.training.data import SHARED, cache_prepared, read_layout
 from ml.training.loop import (
-    Ema,
+    Learner,
     TrainingRun,
     autocast,
-    learning_rate,
+    begin,
+    run_epoch,
     seed_all,
-    set_rate,
+    step_down,
 )
 
 # weights of the published training (Bercea et al., MIDL 2023)
@@ -131,21 +132,15 @@ def build(config: dict[str, Any]) -> nn.Module:
     )
 
 
-def optimisers_of(network: nn.Module, rate: float) -> list[torch.optim.Optimizer]:
+def optimisers_of(network: nn.Module, rate: float) -> dict[str, torch.optim.Optimizer]:
     """One optimiser for the U-Net; one for the encoder and one for the decoder otherwise."""
     parts: list[nn.Module] = [network]
     if isinstance(network, ReversedAutoencoder):
         parts = [network.encoder, network.decoder]
-    return [torch.optim.Adam(part.parameters(), lr=rate) for part in parts]
-
-
-def _step(optimizers: Sequence[torch.optim.Optimizer], loss: torch.Tensor) -> None:
-    for optimizer in optimizers:
-        optimizer.zero_grad(set_to_none=True)
-    loss.backward()
-    for optimizer in optimizers:
-        nn.utils.clip_grad_norm_([p for g in optimizer.param_groups for p in g["params"]], 5.0)
-        optimizer.step()
+    return {
+        f"optimizer{number}": torch.optim.Adam(part.parameters(), lr=rate)
+        for number, part in enumerate(parts)
+    }
 
 
 def step_unet(
@@ -159,7 +154,7 @@ def step_unet(
     with autocast(enabled=bf16):
         rebuilt = network(film)
     loss = functional.mse_loss(rebuilt.float(), film)
-    _step(optimizers, loss)
+    step_down(optimizers, loss)
     return float(loss.detach())
 
 
@@ -177,7 +172,7 @@ def step_warm(
         rebuilt = network.decoder(draw_code(mean, log_variance))
     error = squared_error(film, rebuilt)
     loss = scale * (BETA_REC * error + BETA_KL * divergence(mean, log_variance)).mean()
-    _step(optimizers, loss)
+    step_down(optimizers, loss)
     return float(error.mean().detach()) * scale
 
 
@@ -214,7 +209,7 @@ def step_encoder(
         bound = BETA_REC * squared_error(made, made_again) + BETA_NEG * divergence(*made_code[:2])
         pushed = pushed + 0.25 * torch.exp(-2 * scale * bound).mean()
     similar = embedding_loss(embeddings, rebuilt_code[2])
-    _step([optimizer], real.mean() + pushed + EMBEDDING * similar)
+    step_down([optimizer], real.mean() + pushed + EMBEDDING * similar)
     network.decoder.requires_grad_(True)
     return code.detach()
 
@@ -240,7 +235,7 @@ def step_decoder(
     codes = divergence(*rebuilt_code[:2]) + divergence(*fake_code[:2])
     echoes = squared_error(rebuilt.detach(), again) + squared_error(fake.detach(), fake_again)
     loss = BETA_REC * error + 0.5 * BETA_KL * codes + GAMMA_R * 0.5 * BETA_REC * echoes
-    _step([optimizer], scale * loss.mean())
+    step_down([optimizer], scale * loss.mean())
     network.encoder.requires_grad_(True)
     return float(error.mean().detach()) * scale
 
@@ -263,37 +258,24 @@ def step_any(
 
 
 def train_epoch(
-    network: nn.Module,
-    ema: Ema,
-    optimizers: Sequence[torch.optim.Optimizer],
-    films: np.ndarray,
-    *,
-    config: dict[str, Any],
-    epoch: int,
+    learner: Learner, films: np.ndarray, *, config: dict[str, Any], epoch: int
 ) -> float:
     """Show `films` of the films, drawn anew; returns the mean squared error."""
-    network.train()
     rng = np.random.default_rng((config["seed"], epoch))
     torch.manual_seed(config["seed"] * 1000 + epoch)
     order = rng.permutation(len(films))[: config["films"]]
-    steps = len(order) // config["batch"]
-    errors = []
-    for step in range(steps):
-        rate = learning_rate(
-            epoch * steps + step,
-            total=steps * config["epochs"],
-            warmup=config["warmup"],
-            peak=config["rate"],
-        )
-        for optimizer in optimizers:
-            set_rate(optimizer, rate)
-        rows = order[step * config["batch"] : (step + 1) * config["batch"]]
+    optimizers = list(learner.optimizers.values())
+    warm = epoch < config.get("warm_epochs", 0)
+
+    def step(number: int) -> float:
+        rows = order[number * config["batch"] : (number + 1) * config["batch"]]
         film = torch.from_numpy(np.stack([shake(films[row], rng) for row in rows])).unsqueeze(1)
         film = film.contiguous(memory_format=torch.channels_last)
-        warm = epoch < config.get("warm_epochs", 0)
-        errors.append(step_any(network, optimizers, film, warm=warm, bf16=config.get("bf16", True)))
-        ema.update(network)
-    return float(np.mean(errors))
+        bf16 = config.get("bf16", True)
+        return step_any(learner.network, optimizers, film, warm=warm, bf16=bf16)
+
+    steps = len(order) // config["batch"]
+    return run_epoch(learner, step, config=config, epoch=epoch, steps=steps)
 
 
 @torch.no_grad()
@@ -321,13 +303,9 @@ def train(config: dict[str, Any], *, root: Path = SHARED, threads: int = 1) -> T
     )
     print(f"{len(films)} films without a finding, {len(val)} for validation", flush=True)
     network = build(config).to(memory_format=torch.channels_last)
-    optimizers = optimisers_of(network, config["rate"])
-    ema = Ema(network, decay=config["ema"])
-    run = TrainingRun(config["name"])
-    parts = {f"optimizer{i}": optimizer for i, optimizer in enumerate(optimizers)}
-    run.resume(network=network, ema=ema, **parts)
+    learner, run = begin(network, config, optimizers=optimisers_of(network, config["rate"]))
     for epoch in run.epochs(config["epochs"]):
-        error = train_epoch(network, ema, optimizers, films, config=config, epoch=epoch)
-        missed = np.mean((rebuild(ema.network, val) - val / np.float32(255)) ** 2)
+        error = train_epoch(learner, films, config=config, epoch=epoch)
+        missed = np.mean((rebuild(learner.ema.network, val) - val / np.float32(255)) ** 2)
         run.log(error=error, val_error=float(missed))
     return run

@@ -19,16 +19,7 @@ from torch import nn
 from ml.training import torchvision_shim
 from ml.training.boxes import KINDS, BoxedFilm, Shake, draw_epoch, read_boxed_films, shake_film
 from ml.training.data import SHARED, cache_prepared
-from ml.training.loop import (
-    Ema,
-    TrainingRun,
-    autocast,
-    learning_rate,
-    optimiser,
-    seed_all,
-    set_rate,
-    step_down,
-)
+from ml.training.loop import Learner, TrainingRun, autocast, begin, run_epoch, seed_all
 from ml.training.members import read_checkpoint
 
 START = "yolov5n.coco.fp16.safetensors"
@@ -115,9 +106,7 @@ def collate(
 
 
 def train_epoch(
-    network: LesionNetwork,
-    ema: Ema,
-    optimizer: torch.optim.Optimizer,
+    learner: Learner,
     films: Sequence[BoxedFilm],
     pixels: np.ndarray,
     order: np.ndarray,
@@ -128,31 +117,23 @@ def train_epoch(
     """Run one epoch; returns the mean loss per film."""
     from ultralytics.utils.loss import v8DetectionLoss
 
-    network.train()
+    network = learner.network
+    assert isinstance(network, LesionNetwork)
     criterion = v8DetectionLoss(network.detection)
     shake = Shake(**config.get("augment", {}))
     rng = np.random.default_rng((config["seed"], epoch, 1))
-    batch_size = config["batch"]
-    steps = len(order) // batch_size
-    total = steps * config["epochs"]
-    losses = []
-    for step in range(steps):
-        rate = learning_rate(
-            epoch * steps + step, total=total, warmup=config["warmup"], peak=config["rate"]
-        )
-        set_rate(optimizer, rate)
-        rows = np.sort(order[step * batch_size : (step + 1) * batch_size])
-        batch, targets, known = collate(
-            [films[row] for row in rows], pixels[rows], shake=shake, size=config["size"], rng=rng
-        )
+    count, size = config["batch"], config["size"]
+
+    def step(number: int) -> float:
+        rows = np.sort(order[number * count : (number + 1) * count])
+        drawn = [films[row] for row in rows]
+        batch, targets, known = collate(drawn, pixels[rows], shake=shake, size=size, rng=rng)
         with autocast(enabled=config.get("bf16", True)):
             output = network.raw(batch)
         criterion.class_weights = known  # [B, 1, 9], multiplied onto the loss of every anchor
-        loss = criterion(output, targets)[0].sum() / batch_size
-        step_down(optimizer, loss, network, limit=10.0)
-        ema.update(network)
-        losses.append(float(loss.detach()))
-    return float(np.mean(losses))
+        return learner.learn(criterion(output, targets)[0].sum() / count, limit=10.0)
+
+    return run_epoch(learner, step, config=config, epoch=epoch, steps=len(order) // count)
 
 
 def prepare_films(films: Sequence[BoxedFilm], *, size: int, number: int, note: str) -> np.ndarray:
@@ -175,19 +156,14 @@ def train(config: dict[str, Any], *, root: Path = SHARED, threads: int = 1) -> T
     start = root / "weights" / START
     print(f"{len(train_films)} films, {load_start(network, start)} tensors from {start.name}")
     network = network.to(memory_format=torch.channels_last)
-    optimizer = optimiser(network, rate=config["rate"], weight_decay=config["weight_decay"])
-    ema = Ema(network, decay=config["ema"])
-    run = TrainingRun(config["name"])
-    run.resume(network=network, ema=ema, optimizer=optimizer)
+    learner, run = begin(network, config)
     for epoch in run.epochs(config["epochs"]):
         rng = np.random.default_rng((config["seed"], epoch))
         order = draw_epoch(train_films, free=config["free"], normals=config["normals"], rng=rng)
-        loss = train_epoch(
-            network, ema, optimizer, train_films, pixels, order, config=config, epoch=epoch
-        )
+        loss = train_epoch(learner, train_films, pixels, order, config=config, epoch=epoch)
         figures = {"loss": loss}
         if epoch % 2 or epoch == config["epochs"] - 1:
-            outputs = run_network(ema.network, val_pixels)
+            outputs = run_network(learner.ema.network, val_pixels)
             figures |= hit_rates(val_films, outputs)
         run.log(**figures)
     return run

@@ -21,7 +21,6 @@ from ml.training.localising import Seen, boxed_findings
 from ml.vocabulary import BOX_LABELS
 
 GATES = (0.0, 0.25, 0.5, 0.75, 1.0)
-FALSE_BOXES = 0.2  # per normal film, over the 8 labels
 AIMED = 0.16  # on val; leaves room, since thresholds are fitted on these films
 NO_THRESHOLD = dict.fromkeys(BOX_LABELS, 0.0)
 

@@ -19,16 +19,7 @@ from ml.gate import KINDS
 from ml.training.backbone import CHANNELS, START, MobileStages
 from ml.training.data import SHARED, cache_prepared
 from ml.training.gate_films import GateDraw, GateFilm, draw_one, read_gate_films
-from ml.training.loop import (
-    Ema,
-    TrainingRun,
-    autocast,
-    learning_rate,
-    optimiser,
-    seed_all,
-    set_rate,
-    step_down,
-)
+from ml.training.loop import Learner, TrainingRun, autocast, begin, run_epoch, seed_all
 from ml.training.members import read_checkpoint
 
 STAGES = 6  # of MobileNetV2's seven; the last two layers hold half of its weights
@@ -112,9 +103,7 @@ def val_figures(network: GateNetwork, draws: Sequence[GateDraw]) -> dict[str, fl
 
 
 def train_epoch(
-    network: GateNetwork,
-    ema: Ema,
-    optimizer: torch.optim.Optimizer,
+    learner: Learner,
     pools: Sequence[np.ndarray],
     pixels: np.ndarray,
     *,
@@ -122,22 +111,17 @@ def train_epoch(
     epoch: int,
 ) -> float:
     """Run one epoch of `steps` batches; returns the mean loss."""
-    network.train()
     rng = np.random.default_rng((config["seed"], epoch))
-    losses = []
-    total = config["steps"] * config["epochs"]
-    for step in range(config["steps"]):
-        now = epoch * config["steps"] + step
-        rate = learning_rate(now, total=total, warmup=config["warmup"], peak=config["rate"])
-        set_rate(optimizer, rate)
+    network = learner.network
+    assert isinstance(network, GateNetwork)
+
+    def step(_number: int) -> float:
         draws = [
             draw_one(pools, pixels, size=config["size"], rng=rng) for _ in range(config["batch"])
         ]
-        loss = loss_of(network, draws, bf16=config.get("bf16", True))
-        step_down(optimizer, loss, network, limit=5.0)
-        ema.update(network)
-        losses.append(float(loss.detach()))
-    return float(np.mean(losses))
+        return learner.learn(loss_of(network, draws, bf16=config.get("bf16", True)))
+
+    return run_epoch(learner, step, config=config, epoch=epoch, steps=config["steps"])
 
 
 def train(config: dict[str, Any], *, root: Path = SHARED, threads: int = 1) -> TrainingRun:
@@ -155,15 +139,13 @@ def train(config: dict[str, Any], *, root: Path = SHARED, threads: int = 1) -> T
     network = GateNetwork()
     network.stages.load_start(root / "weights" / START)
     network = network.to(memory_format=torch.channels_last)
-    optimizer = optimiser(network, rate=config["rate"], weight_decay=config["weight_decay"])
-    ema = Ema(network, decay=config["ema"])
-    run = TrainingRun(config["name"])
-    run.resume(network=network, ema=ema, optimizer=optimizer)
+    learner, run = begin(network, config)
     pools = pools_of(used, split="train")
     for epoch in run.epochs(config["epochs"]):
-        loss = train_epoch(network, ema, optimizer, pools, pixels, config=config, epoch=epoch)
-        assert isinstance(ema.network, GateNetwork)
-        run.log(loss=loss, **val_figures(ema.network, val))
+        loss = train_epoch(learner, pools, pixels, config=config, epoch=epoch)
+        average = learner.ema.network
+        assert isinstance(average, GateNetwork)
+        run.log(loss=loss, **val_figures(average, val))
     return run
 
 

@@ -8,7 +8,8 @@ import math
 import random
 import time
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -152,13 +153,98 @@ def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
 
 
 def step_down(
-    optimizer: torch.optim.Optimizer, loss: torch.Tensor, network: nn.Module, *, limit: float
+    optimizers: Sequence[torch.optim.Optimizer], loss: torch.Tensor, *, limit: float = 5.0
 ) -> None:
-    """One step of the optimiser, with the gradients' norm clipped to `limit`."""
-    optimizer.zero_grad(set_to_none=True)
+    """One step of each optimiser, with the norm of its parameters' gradient clipped to `limit`."""
+    for optimizer in optimizers:
+        optimizer.zero_grad(set_to_none=True)
     loss.backward()
-    nn.utils.clip_grad_norm_(network.parameters(), limit)
-    optimizer.step()
+    for optimizer in optimizers:
+        nn.utils.clip_grad_norm_([p for g in optimizer.param_groups for p in g["params"]], limit)
+        optimizer.step()
+
+
+@dataclass(frozen=True)
+class Learner:
+    """A network with its average and what moves it.
+
+    optimizers: by the name under which a checkpoint keeps each
+    """
+
+    network: nn.Module
+    ema: Ema
+    optimizers: dict[str, torch.optim.Optimizer]
+
+    def learn(self, loss: torch.Tensor, *, limit: float = 5.0) -> float:
+        """One step of every optimiser; returns the loss."""
+        step_down(list(self.optimizers.values()), loss, limit=limit)
+        return float(loss.detach())
+
+
+def make_learner(
+    network: nn.Module,
+    config: dict[str, Any],
+    *,
+    optimizers: dict[str, torch.optim.Optimizer] | None = None,
+) -> Learner:
+    """Give a network its average and its optimisers, AdamW where none are named."""
+    if optimizers is None:
+        rate, decay = config["rate"], config["weight_decay"]
+        optimizers = {"optimizer": optimiser(network, rate=rate, weight_decay=decay)}
+    return Learner(network, Ema(network, decay=config["ema"]), optimizers)
+
+
+def begin(
+    network: nn.Module,
+    config: dict[str, Any],
+    *,
+    optimizers: dict[str, torch.optim.Optimizer] | None = None,
+) -> tuple[Learner, TrainingRun]:
+    """Set up the training that a config names, at its checkpoint where one stands.
+
+    Where none stands and the config says `continues`, the averaged weights of that run are the
+    start, as far as they fit.
+    """
+    run = TrainingRun(config["name"])
+    if "continues" in config and not run.path.exists():
+        path = TrainingRun(config["continues"]).path
+        saved = torch.load(path, map_location="cpu", weights_only=True)["ema"]["network"]
+        own = network.state_dict()
+        fitting = {k: v for k, v in saved.items() if k in own and own[k].shape == v.shape}
+        network.load_state_dict(fitting, strict=False)
+        print(f"{len(fitting)} of {len(own)} tensors from {path}", flush=True)
+    learner = make_learner(network, config, optimizers=optimizers)
+    run.resume(network=network, ema=learner.ema, **learner.optimizers)
+    return learner, run
+
+
+def run_epoch(
+    learner: Learner,
+    step: Callable[[int], float],
+    *,
+    config: dict[str, Any],
+    epoch: int,
+    steps: int,
+) -> float:
+    """Run one epoch at the schedule's learning rate, and move the average after each step.
+
+    step: learns from the batch of the given number within the epoch, and returns its loss
+    returns: the mean loss
+    """
+    learner.network.train()
+    losses = []
+    for number in range(steps):
+        rate = learning_rate(
+            epoch * steps + number,
+            total=steps * config["epochs"],
+            warmup=config["warmup"],
+            peak=config["rate"],
+        )
+        for optimizer in learner.optimizers.values():
+            set_rate(optimizer, rate)
+        losses.append(step(number))
+        learner.ema.update(learner.network)
+    return float(np.mean(losses))
 
 
 def autocast(*, enabled: bool = True) -> torch.autocast:

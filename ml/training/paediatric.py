@@ -1,4 +1,4 @@
-"""Trains the reader of children's films: MobileNetV2, one question, is there a pneumonia.
+"""Trains the reader of children's films, which has one question: is there a pneumonia.
 
 Films of Guangzhou's children (Kermany et al., Cell 2018), split by patient number inside the
 official train folder. The official test folder is known to differ from it, so changes of exposure,
@@ -18,23 +18,14 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from ml.training.backbone import CHANNELS, START, MobileStages
+from ml.training.backbone import START
 from ml.training.batches import FilmList, augment, draw_batch
+from ml.training.child_changes import change_films, swap_shapes
+from ml.training.child_networks import PaediatricGraph, PaediatricNetwork, build_reader
 from ml.training.data import SHARED, cache_prepared, read_kaggle_chest_xray, read_layout
-from ml.training.loop import (
-    Ema,
-    TrainingRun,
-    autocast,
-    learning_rate,
-    optimiser,
-    seed_all,
-    set_rate,
-    step_down,
-)
+from ml.training.loop import Learner, TrainingRun, autocast, begin, run_epoch, seed_all
 from ml.training.members import read_checkpoint
 from ml.training.metrics import roc_auc
-
-FEATURES = 1280
 
 
 @dataclass(frozen=True)
@@ -49,55 +40,6 @@ class Child:
     split: str
     pneumonia: bool
     kind: str
-
-
-class PaediatricNetwork(nn.Module):
-    """MobileNetV2 for grey films with one output, a logit of pneumonia."""
-
-    def __init__(self, *, dropout: float = 0.0) -> None:
-        super().__init__()
-        self.stages = MobileStages(len(CHANNELS))
-        self.widen = nn.Conv2d(CHANNELS[-1], FEATURES, 1, bias=False)
-        self.norm = nn.BatchNorm2d(FEATURES)
-        self.drop = nn.Dropout(dropout)
-        self.head = nn.Linear(FEATURES, 1)
-
-    def load_start(self, path: Path) -> None:
-        """Load ImageNet weights for all but the head."""
-        from safetensors.torch import load_file
-
-        self.stages.load_start(path)
-        stored = load_file(path)
-        self.widen.weight.data.copy_(stored["conv_head.weight"])
-        kept = {k[4:]: v for k, v in stored.items() if k.startswith("bn2.")}
-        self.norm.load_state_dict(kept, strict=False)
-
-    def features(self, film: torch.Tensor) -> torch.Tensor:
-        """Film [B, 1, S, S] in 0..1 to features [B, 1280, S / 32, S / 32]."""
-        return functional.relu6(self.norm(self.widen(self.stages(film)[-1])))
-
-    def forward(self, film: torch.Tensor) -> torch.Tensor:
-        """Film [B, 1, S, S] in 0..1 to logits [B, 1]."""
-        logits: torch.Tensor = self.head(self.drop(self.features(film).mean((2, 3))))
-        return logits
-
-
-class PaediatricGraph(nn.Module):
-    """The network as it is served: logit, and what each place adds to it, mean with the mirror."""
-
-    def __init__(self, network: PaediatricNetwork) -> None:
-        super().__init__()
-        self.network = network
-
-    def _maps(self, film: torch.Tensor) -> torch.Tensor:
-        head = self.network.head
-        features = self.network.features(film)
-        return functional.conv2d(features, head.weight[:, :, None, None], head.bias)
-
-    def forward(self, film: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Film [B, 1, S, S] in 0..1 to logits [B, 1] and maps [B, 1, h, w]."""
-        maps = (self._maps(film) + self._maps(film.flip(3)).flip(3)) / 2
-        return maps.mean((2, 3)), maps
 
 
 def read_children(root: Path) -> list[Child]:
@@ -178,37 +120,25 @@ def infer(network: nn.Module, pixels: np.ndarray, *, batch: int = 32) -> np.ndar
 
 
 def _train_epoch(
-    network: nn.Module,
-    ema: Ema,
-    optimizer: torch.optim.Optimizer,
-    lists: dict[str, FilmList],
-    *,
-    config: dict[str, Any],
-    epoch: int,
+    learner: Learner, lists: dict[str, FilmList], *, config: dict[str, Any], epoch: int
 ) -> float:
-    network.train()
-    steps = config["epoch_films"] // config["batch"]
     rng = np.random.default_rng((config["seed"], epoch))
     torch.manual_seed(config["seed"] + epoch)
     share = (1 - config["adults"]) / 2
     shares = {"normal": share, "pneumonia": share, "adults": config["adults"]}
-    losses = []
-    for step in range(epoch * steps, (epoch + 1) * steps):
-        total = steps * config["epochs"]
-        set_rate(
-            optimizer,
-            learning_rate(step, total=total, warmup=config["warmup"], peak=config["rate"]),
-        )
+
+    def step(_number: int) -> float:
         pixels, truth = draw_batch(lists, shares=shares, size=config["batch"], rng=rng)
+        if "shortcuts" in config:
+            pixels = change_films(pixels, config["shortcuts"])
         pixels = augment(pixels, config["augment"], size=config["size"]) / 255
         with autocast():
-            logits = network(pixels.to(memory_format=torch.channels_last))
+            logits = learner.network(pixels.to(memory_format=torch.channels_last))
         target = truth * (1 - config["smoothing"]) + config["smoothing"] / 2
-        loss = functional.binary_cross_entropy_with_logits(logits.float(), target)
-        step_down(optimizer, loss, network, limit=5.0)
-        ema.update(network)
-        losses.append(float(loss.detach()))
-    return float(np.mean(losses))
+        return learner.learn(functional.binary_cross_entropy_with_logits(logits.float(), target))
+
+    steps = config["epoch_films"] // config["batch"]
+    return run_epoch(learner, step, config=config, epoch=epoch, steps=steps)
 
 
 def train(config: dict[str, Any], *, root: Path = SHARED, threads: int = 1) -> TrainingRun:
@@ -218,18 +148,26 @@ def train(config: dict[str, Any], *, root: Path = SHARED, threads: int = 1) -> T
     lists = _lists(config, root, np.random.default_rng(config["seed"]))
     val = [film for film in read_children(root) if film.split == "val"]
     val_pixels = load_pixels_of(val, config, note="val")
-    network = PaediatricNetwork(dropout=config["dropout"])
-    if (root / "weights" / START).exists():
+    swapped_pixels = swap_shapes_of(val_pixels, val)
+    network = build_reader(config.get("architecture", ""), dropout=config["dropout"])
+    if isinstance(network, PaediatricNetwork) and (root / "weights" / START).exists():
         network.load_start(root / "weights" / START)
     network = network.to(memory_format=torch.channels_last)
-    optimizer = optimiser(network, rate=config["rate"], weight_decay=config["weight_decay"])
-    ema = Ema(network, decay=config["ema"])
-    run = TrainingRun(config["name"])
-    run.resume(network=network, ema=ema, optimizer=optimizer)
+    learner, run = begin(network, config)
     for epoch in run.epochs(config["epochs"]):
-        loss = _train_epoch(network, ema, optimizer, lists, config=config, epoch=epoch)
-        run.log(loss=loss, **_val_figures(infer(ema.network, val_pixels), val))
+        loss = _train_epoch(learner, lists, config=config, epoch=epoch)
+        average = learner.ema.network
+        figures = _val_figures(infer(average, val_pixels), val)
+        swapped = _val_figures(infer(average, swapped_pixels), val)
+        run.log(loss=loss, **figures, **{f"swapped_{k}": v for k, v in swapped.items()})
     return run
+
+
+def swap_shapes_of(pixels: np.ndarray, films: Sequence[Child]) -> np.ndarray:
+    """Prepared films [N, S, S] uint8 with the shapes of the two classes swapped; the same shape."""
+    stack = torch.from_numpy(np.array(pixels))[:, None].float()
+    ill = torch.tensor([film.pneumonia for film in films])
+    return swap_shapes(stack, ill)[:, 0].round().clamp(0, 255).byte().numpy()
 
 
 def _val_figures(logits: np.ndarray, films: Sequence[Child]) -> dict[str, float]:
@@ -242,6 +180,7 @@ def _val_figures(logits: np.ndarray, films: Sequence[Child]) -> dict[str, float]
 
 def load_serving(checkpoint: Path) -> nn.Module:
     """Give the network of an exported version."""
-    network = PaediatricNetwork()
-    network.load_state_dict(read_checkpoint(checkpoint)["state"])
+    saved = read_checkpoint(checkpoint)
+    network = build_reader(saved.get("architecture", ""))
+    network.load_state_dict(saved["state"])
     return PaediatricGraph(network).eval()

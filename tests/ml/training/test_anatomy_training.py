@@ -9,13 +9,16 @@ import torch
 from ml.imaging.phantom import draw_phantom
 from ml.training.anatomy import (
     AnatomyNetwork,
+    Shake,
     dice_of,
     film_dice,
+    near_edges,
     outline_films,
+    overlap_loss,
     shake_pair,
     train_epoch,
 )
-from ml.training.loop import Ema, optimiser
+from ml.training.loop import make_learner
 from tests.ml.training.engines import assert_engines_agree
 
 pytestmark = pytest.mark.training
@@ -28,6 +31,8 @@ CONFIG = {
     "epochs": 4,
     "warmup": 5,
     "rate": 3e-3,
+    "weight_decay": 0.01,
+    "ema": 0.5,
     "bf16": False,
 }
 
@@ -42,10 +47,9 @@ def test_an_outline_learns_lungs_and_heart() -> None:
     torch.manual_seed(0)
     films, masks = drawn_pairs(range(96))
     network = AnatomyNetwork()
-    ema = Ema(network, decay=0.5)
-    optimizer = optimiser(network, rate=CONFIG["rate"], weight_decay=0.01)
+    learner = make_learner(network, CONFIG)
     for epoch in range(CONFIG["epochs"]):
-        train_epoch(network, ema, optimizer, films, masks, config=CONFIG, epoch=epoch)
+        train_epoch(learner, films, masks, config=CONFIG, epoch=epoch)
     held = [draw_phantom(seed, SIZE) for seed in range(200, 208)]
     pixels = np.stack([(phantom.film * 255).astype(np.uint8) for phantom in held])
     found = outline_films(network, pixels)
@@ -57,7 +61,7 @@ def test_a_mirrored_film_keeps_the_left_lung_on_the_viewers_right() -> None:
     films, masks = drawn_pairs(range(1))
     rng = np.random.default_rng(0)
     for _ in range(20):
-        _, mask = shake_pair(films[0], masks[0], out=SIZE, rng=rng)
+        _, mask = shake_pair(films[0], masks[0], out=SIZE, shake=Shake(), rng=rng)
         left, right = (np.argwhere(mask == index)[:, 1].mean() for index in (1, 2))
         assert right < left
 
@@ -67,6 +71,20 @@ def test_dice_is_one_for_equal_masks_and_nought_for_distinct_ones() -> None:
     mask[:5] = True
     assert dice_of(mask, mask) == 1
     assert dice_of(mask, ~mask) == 0
+
+
+def test_pixels_near_an_edge_weigh_more_where_that_is_asked_for() -> None:
+    mask = torch.zeros(1, 16, 16, dtype=torch.int64)
+    mask[:, :, 8:] = 1
+    near = near_edges(torch.nn.functional.one_hot(mask, 4).permute(0, 3, 1, 2)[:, 1:].float())
+    assert near[0, 0].nonzero()[:, 0].tolist() == [6, 7, 8, 9]
+    sure = 4 * torch.nn.functional.one_hot(mask, 4).permute(0, 3, 1, 2).float()
+    wrong_far, wrong_near = sure.clone(), sure.clone()
+    wrong_far[..., 0], wrong_near[..., 7] = sure[..., 15], sure[..., 15]
+    plain = [float(overlap_loss(logits, mask)) for logits in (wrong_far, wrong_near)]
+    assert plain[0] == pytest.approx(plain[1])
+    far, close = (overlap_loss(logits, mask, edge_weight=2) for logits in (wrong_far, wrong_near))
+    assert far < close
 
 
 @pytest.mark.parametrize("engine", ["openvino", "onnx"])

@@ -11,7 +11,7 @@ from ml.imaging.phantom import draw_phantom
 from ml.training.anomaly import build, optimisers_of, train_epoch
 from ml.training.anomaly_report import fit_graph, measure_distances, sum_up
 from ml.training.anomaly_score import fit_percentiles
-from ml.training.loop import Ema
+from ml.training.loop import make_learner
 from ml.training.metrics import roc_auc
 from tests.ml.training.engines import assert_engines_agree
 
@@ -28,6 +28,7 @@ COMMON = {
     "epochs": 4,
     "warmup": 3,
     "rate": 3e-3,
+    "ema": 0.5,
     "bf16": False,
 }
 
@@ -41,12 +42,10 @@ def trained(config: dict[str, object]) -> tuple[torch.nn.Module, list[float]]:
     torch.manual_seed(0)
     whole = {**COMMON, **config}
     network = build(whole)
-    ema = Ema(network, decay=0.5)
-    optimizers = optimisers_of(network, whole["rate"])
+    learner = make_learner(network, whole, optimizers=optimisers_of(network, whole["rate"]))
     films = drawn_films(range(160))
     errors = [
-        train_epoch(network, ema, optimizers, films, config=whole, epoch=epoch)
-        for epoch in range(whole["epochs"])
+        train_epoch(learner, films, config=whole, epoch=epoch) for epoch in range(whole["epochs"])
     ]
     return network, errors
 

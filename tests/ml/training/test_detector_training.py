@@ -11,7 +11,7 @@ from ml.training.boxes import KINDS, OPACITY, BoxedFilm, Shake, known_kinds, mov
 from ml.training.data import Film
 from ml.training.detector import LesionNetwork, train_epoch
 from ml.training.detector_report import Match, average_precision, best_overlaps, run_network
-from ml.training.loop import Ema, optimiser
+from ml.training.loop import make_learner
 from tests.ml.training.engines import assert_engines_agree
 
 pytestmark = pytest.mark.training
@@ -24,6 +24,8 @@ CONFIG = {
     "epochs": 14,
     "warmup": 5,
     "rate": 3e-3,
+    "weight_decay": 0.01,
+    "ema": 0.5,
     "bf16": False,
     "augment": {"scale": 0.1, "shift": 0.05, "degrees": 2.0, "soften": 0.0},
 }
@@ -44,20 +46,10 @@ def test_a_detector_learns_drawn_opacities() -> None:
     torch.manual_seed(0)
     items, pixels = drawn_films(range(96))
     network = LesionNetwork(size=SIZE)
-    ema = Ema(network, decay=0.5)
-    optimizer = optimiser(network, rate=CONFIG["rate"], weight_decay=0.01)
+    learner = make_learner(network, CONFIG)
     rng = np.random.default_rng(0)
     losses = [
-        train_epoch(
-            network,
-            ema,
-            optimizer,
-            items,
-            pixels,
-            rng.permutation(len(items)),
-            config=CONFIG,
-            epoch=epoch,
-        )
+        train_epoch(learner, items, pixels, rng.permutation(len(items)), config=CONFIG, epoch=epoch)
         for epoch in range(CONFIG["epochs"])
     ]
     # the loss first rises: boxes only weigh in once their scores do

@@ -10,7 +10,7 @@ from ml.gate import KINDS
 from ml.imaging.phantom import draw_phantom
 from ml.training.gate import GateNetwork, run_network, train_epoch
 from ml.training.gate_films import CROPPED, FRONTAL, crop_heavily, draw_one
-from ml.training.loop import Ema, optimiser
+from ml.training.loop import make_learner
 from tests.ml.training.engines import assert_engines_agree
 
 pytestmark = pytest.mark.training
@@ -24,6 +24,8 @@ CONFIG = {
     "epochs": 1,
     "warmup": 5,
     "rate": 2e-3,
+    "weight_decay": 0.01,
+    "ema": 0.9,
     "bf16": False,
 }
 
@@ -45,12 +47,9 @@ def test_a_gate_learns_chests_from_other_pictures() -> None:
     torch.manual_seed(0)
     pools, pixels = drawn_pictures()
     network = GateNetwork()
-    ema = Ema(network, decay=0.9)
-    optimizer = optimiser(network, rate=CONFIG["rate"], weight_decay=0.01)
-    first = train_epoch(
-        network, ema, optimizer, pools, pixels, config={**CONFIG, "steps": 3}, epoch=0
-    )
-    last = train_epoch(network, ema, optimizer, pools, pixels, config=CONFIG, epoch=0)
+    learner = make_learner(network, CONFIG)
+    first = train_epoch(learner, pools, pixels, config={**CONFIG, "steps": 3}, epoch=0)
+    last = train_epoch(learner, pools, pixels, config=CONFIG, epoch=0)
     assert last < 0.85 * first
     rng = np.random.default_rng(5)
     draws = [draw_one(pools, pixels, size=SIZE, rng=rng) for _ in range(80)]

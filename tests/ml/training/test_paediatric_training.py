@@ -11,12 +11,18 @@ import pytest
 import torch
 
 from ml.imaging.phantom import draw_phantom
+from ml.training.child_changes import (
+    ASPECT_OF_ILL,
+    bend_greys,
+    change_films,
+    stretch_films,
+    swap_shapes,
+)
+from ml.training.child_networks import PaediatricGraph, build_reader
 from ml.training.loop import load_config
 from ml.training.members import keep_checkpoint
 from ml.training.metrics import roc_auc
 from ml.training.paediatric import (
-    PaediatricGraph,
-    PaediatricNetwork,
     infer,
     load_pixels_of,
     load_serving,
@@ -70,8 +76,44 @@ def test_a_short_run_learns_what_was_drawn_and_goes_on_where_it_was(data, config
     assert isinstance(load_serving(path), PaediatricGraph)
 
 
+@pytest.mark.parametrize("architecture", ["mobilenetv2", "xception"])
 @pytest.mark.parametrize("engine", ["openvino", "onnx"])
-def test_the_exported_graph_agrees_with_torch(tmp_path, engine):
+def test_the_exported_graph_agrees_with_torch(tmp_path, engine, architecture):
     torch.manual_seed(1)  # random weights may cancel out: then only their rounding is left
-    graph = PaediatricGraph(PaediatricNetwork()).eval()
+    graph = PaediatricGraph(build_reader(architecture)).eval()
     assert_engines_agree(graph, tmp_path, size=64, outputs=("logits", "maps"), engine=engine)
+
+
+def widths_of(films):
+    """How many columns of each film show something."""
+    return (films[:, 0].amax(1) > 0.5).sum(1)
+
+
+def test_swapping_shapes_makes_normal_chests_narrower_and_ill_ones_wider():
+    films = torch.zeros(2, 1, 100, 100)
+    films[:, :, 20:80, 30:70] = 1.0  # 40 columns
+    narrow, wide = widths_of(swap_shapes(films, torch.tensor([False, True])))
+    assert int(narrow) == pytest.approx(40 / ASPECT_OF_ILL, abs=1)
+    assert int(wide) == pytest.approx(40 * ASPECT_OF_ILL, abs=1)
+    assert torch.equal(stretch_films(films, torch.ones(2)).round(), films)
+
+
+def test_bent_greys_keep_their_order_and_their_ends():
+    torch.manual_seed(0)
+    ramp = torch.linspace(0, 255, 64).view(1, 1, 8, 8).repeat(5, 1, 1, 1)
+    bent = bend_greys(ramp, spread=0.8).flatten(1)
+    assert bool((bent.diff() > 0).all())
+    assert float(bent[:, 0].abs().max()) < 1e-3
+    assert float((bent[:, -1] - 255).abs().max()) < 1e-2
+    assert float((bent - ramp.flatten(1)).abs().max()) > 10
+
+
+def test_borders_are_hidden_on_the_share_of_films_that_was_asked_for():
+    torch.manual_seed(0)
+    films = torch.full((200, 1, 50, 50), 200.0)
+    still = {"bend": 0.0, "stretch": 0.0}
+    kept = change_films(films, {**still, "borders": 0.0})
+    assert torch.allclose(kept, films, atol=0.01)
+    hidden = change_films(films, {**still, "borders": 0.5}).amin((1, 2, 3)) < 100
+    assert 0.3 < float(hidden.float().mean()) < 0.6
+    assert float(change_films(films, {**still, "borders": 1.0})[:, :, 10:40, 10:40].min()) > 199
