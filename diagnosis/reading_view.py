@@ -18,6 +18,7 @@ from ml.vocabulary import NAMES
 
 ADULT_FROM = 18
 PNEUMONIA = "Pneumonia"
+TOGETHER_FROM = 2
 # What the page's script imports, named so that the browser need not find out one by one.
 MODULES = [
     "js/preferences.js",
@@ -91,8 +92,10 @@ def own_context(
     """
     signed = list(analysis.readings.all())
     last = signed[0] if signed else None
+    judged, lesser = split([Judged(card, verdict_on(last, card.code)) for card in marked])
     return {
-        "judged": [Judged(card, verdict_on(last, card.code)) for card in marked],
+        "judged": judged,
+        "lesser": lesser,
         "signed": [SignedReading.of(reading) for reading in signed],
         "last": last,
         "words": report.draft_words(analysis),
@@ -109,6 +112,17 @@ class Judged:
 
     card: display.FindingCard
     verdict: str
+
+
+def split(judged: list[Judged]) -> tuple[list[Judged], list[Judged]]:
+    """What is judged one by one, and what may be judged together: a long list hides the first.
+
+    The most probable three and all that this site calls dangerous never go together with others.
+    """
+    lesser = [row for row in judged[selectors.PROMINENT :] if not row.card.urgent]
+    if len(lesser) < TOGETHER_FROM:
+        return judged, []
+    return [row for row in judged if row not in lesser], lesser
 
 
 @dataclass(frozen=True)

@@ -100,6 +100,11 @@ class FilmPage {
     keys.r = () => this.setMode("ruler");
     keys.p = () => this.prior.toggle();
     for (const [key, act] of Object.entries({ g: "agree", d: "disagree", n: "unsure" })) keys[key] = () => this.sign?.judge(act);
+    // While a finding of the reading is chosen, its first letters are verdicts, not layers.
+    for (const [key, act] of Object.entries({ a: "agree", u: "unsure" })) {
+      const layer = keys[key];
+      keys[key] = () => this.sign?.judgeChosen(act) || layer();
+    }
     keys.j = () => this.sign?.move(1);
     keys.k = () => this.sign?.move(-1);
     keys.m = () => this.sign?.openAdd();

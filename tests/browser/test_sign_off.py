@@ -13,7 +13,7 @@ from diagnosis.models import Analysis, FirstLook, Reading
 from tests.accounts.factories import make_physician
 from tests.browser.chromium import WORKSTATION
 from tests.browser.conftest import enter
-from tests.diagnosis.factories import make_film, make_result
+from tests.diagnosis.factories import findings_with, make_film, make_result
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 SignIn = Callable[[User], None]
@@ -28,7 +28,7 @@ def test_with_keys_alone_finding_by_finding(page: Page, signed_in: SignIn) -> No
     analysis, physician = make_result(), make_physician()
     signed_in(physician)
     open_film(page, analysis)
-    for key in ("j", "g", "n", "Enter"):  # the first, agree; the next, unsure; sign
+    for key in ("j", "a", "u", "Enter"):  # the first, agree; the next, unsure; sign
         page.keyboard.press(key)
     expect(page.locator(".own-signed")).to_contain_text("Final")
     reading = Reading.objects.get(analysis=analysis)
@@ -36,6 +36,53 @@ def test_with_keys_alone_finding_by_finding(page: Page, signed_in: SignIn) -> No
     assert (reading.verdict, reading.signed_by) == ("unsure", physician)
     assert "Findings: Pneumothorax." in reading.report
     assert "Possible: Effusion." in reading.report
+
+
+MANY = {
+    "Pneumothorax": 0.62,
+    "Effusion": 0.31,
+    "Atelectasis": 0.6,
+    "Infiltration": 0.5,
+    "Mass": 0.45,
+    "Edema": 0.44,
+    "Fibrosis": 0.43,
+}
+
+
+def test_a_film_with_seven_marks_is_signed_by_four_keys(page: Page, signed_in: SignIn) -> None:
+    analysis = make_result(findings=findings_with(MANY))
+    signed_in(make_physician())
+    open_film(page, analysis)
+    expect(page.locator("[data-judge-group]")).to_contain_text("4 less probable ones")
+    for key in ("j", "d", "g", "Enter"):  # not the first; agree with the rest; sign
+        page.keyboard.press(key)
+    expect(page.locator(".own-signed")).to_contain_text("Final")
+    said = Reading.objects.get(analysis=analysis).findings
+    assert said.pop("Pneumothorax") == "disagree"
+    assert said == dict.fromkeys(set(MANY) - {"Pneumothorax"}, "agree")
+
+
+def test_less_probable_findings_are_judged_together_or_one_by_one(
+    page: Page, signed_in: SignIn
+) -> None:
+    analysis = make_result(findings=findings_with(MANY))
+    signed_in(make_physician())
+    open_film(page, analysis)
+    group = page.locator("[data-judge-group]")
+    group.get_by_text("Disagree").click()
+    assert page.locator(".judge-lesser input[value=disagree]:checked").count() == 4
+    page.locator(".judge-lesser summary").click()
+    page.locator("[data-judge=Mass]").get_by_text("Agree", exact=True).click()
+    assert group.locator("input:checked").count() == 0
+    expect(page.locator("[data-agree-words]")).to_have_text("Agree with the rest")
+    page.keyboard.press("a")  # no finding is chosen by a key: the map
+    expect(page.locator("button[data-layer=attention]")).to_have_attribute("aria-pressed", "true")
+    page.get_by_role("button", name="Agree with the rest").click()
+    page.get_by_role("button", name="Sign", exact=True).click()
+    expect(page.locator(".own-signed")).to_contain_text("Final")
+    said = Reading.objects.get(analysis=analysis).findings
+    assert (said["Mass"], said["Fibrosis"], said["Pneumothorax"]) == ("agree", "disagree", "agree")
+    assert "lesser" not in said
 
 
 def test_a_missed_finding_is_drawn_on_the_film_and_the_report_edited(

@@ -135,6 +135,16 @@ def make_outcome(held: Claim | None = None, **values: Any) -> Outcome:
     return Outcome(**{**given, **values})
 
 
+def findings_with(marked: dict[str, float]) -> list[FindingRow]:
+    """All findings, of which these are above their operating points."""
+    probabilities = dict.fromkeys(DISEASES, 0.01) | marked
+    ranked = sorted(probabilities.items(), key=lambda item: -item[1])
+    return [
+        FindingRow(code, probability, 0.1, rank)
+        for rank, (code, probability) in enumerate(ranked, start=1)
+    ]
+
+
 def make_result(film: Film | None = None, **values: Any) -> Analysis:
     """An analysis that was read, with findings, lesions and stored pictures."""
     analysis = make_analysis(film)

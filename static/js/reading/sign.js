@@ -27,7 +27,10 @@ export class SignForm {
     Object.assign(this, { form, viewer });
     this.stop = new AbortController();
     this.rows = [...form.querySelectorAll("[data-judge]")];
-    this.current = -1;
+    this.group = form.querySelector("[data-judge-group]");
+    this.lesser = form.querySelector(".judge-lesser");
+    if (this.group) this.group.hidden = false;
+    this.current = null;
     this.report = form.querySelector("[data-report]");
     this.added = JSON.parse(form.querySelector("[data-added-before]").value || "[]");
     const mine = `${PREFIX}${form.dataset.user}.`;
@@ -36,6 +39,7 @@ export class SignForm {
     this.restore();
     this.bind();
     this.showAdded();
+    this.showGroup();
     this.compose();
   }
 
@@ -52,11 +56,19 @@ export class SignForm {
     const { form } = this;
     form.addEventListener("input", (event) => {
       if (event.target === this.report) this.report.dataset.edited = "";
+      if (event.target.name === "lesser") this.judgeStop(this.group, event.target.value);
       this.changed();
+    }, { signal });
+    // A hand on the mouse has left the keys: letters mean layers again.
+    document.addEventListener("pointerdown", () => this.choose(null), { signal });
+    form.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape" || !this.current) return;
+      this.choose(null);
+      this.viewer.canvas.focus();
     }, { signal });
     form.addEventListener("click", (event) => {
       const button = event.target.closest("button");
-      if (button?.matches("[data-agree-all]")) this.judgeAll("agree");
+      if (button?.matches("[data-agree-all]")) this.judgeRest("agree");
       else if (button?.matches("[data-add]")) this.add();
       else if (button?.matches("[data-add-box]")) this.drawBox();
       else if (button?.dataset.remove) this.remove(Number(button.dataset.remove));
@@ -79,38 +91,73 @@ export class SignForm {
     if (amend) amend.open = true;
   }
 
+  /** Rows that J and K reach: findings of a closed group are judged by the group's own row. */
+  get stops() {
+    return [...this.form.querySelectorAll("[data-judge], [data-judge-group]")].filter((row) => !row.closest(".judge-lesser:not([open])"));
+  }
+
+  choose(row) {
+    this.current?.removeAttribute("data-current");
+    this.current = row;
+    row?.setAttribute("data-current", "");
+    const keys = this.part("judge-keys");
+    if (keys) keys.hidden = !row;
+  }
+
   move(step) {
     this.open();
-    if (!this.rows.length) return;
-    this.current = Math.max(0, Math.min(this.rows.length - 1, this.current + step));
-    this.rows.forEach((row, i) => row.toggleAttribute("data-current", i === this.current));
-    const row = this.rows[this.current];
+    const { stops } = this;
+    if (!stops.length) return;
+    const at = this.current ? stops.indexOf(this.current) + step : 0;
+    const row = stops[Math.max(0, Math.min(stops.length - 1, at))];
+    this.choose(row);
     row.scrollIntoView({ block: "nearest" });
     (row.querySelector(":checked") ?? row.querySelector("input")).focus();
   }
 
-  /** With a finding chosen by J or K: that one, then the next. Else all, and Enter on the button signs. */
-  judge(verdict) {
-    this.open();
-    if (this.current < 0) {
-      this.judgeAll(verdict);
-      return;
-    }
-    this.choice(this.rows[this.current], verdict).checked = true;
-    this.changed();
-    if (this.current < this.rows.length - 1) this.move(1);
-    else this.focusSign();
+  judgeStop(row, verdict) {
+    this.choice(row, verdict).checked = true;
+    if (row === this.group) for (const one of this.lesser.querySelectorAll("[data-judge]")) this.choice(one, verdict).checked = true;
   }
 
-  judgeAll(verdict) {
-    for (const row of this.rows) this.choice(row, verdict).checked = true;
+  /** With a finding chosen by J or K: that one, then the next; returns whether one was chosen. */
+  judgeChosen(verdict) {
+    if (!this.current) return false;
+    const [row, { stops }] = [this.current, this];
+    this.judgeStop(row, verdict);
+    this.changed();
+    if (row === stops.at(-1)) this.focusSign();
+    else this.move(1);
+    return true;
+  }
+
+  /** The chosen finding, else all that are not judged yet, and Enter on the button signs. */
+  judge(verdict) {
+    this.open();
+    if (verdict === "agree" || !this.judgeChosen(verdict)) this.judgeRest(verdict);
+  }
+
+  judgeRest(verdict) {
+    for (const row of this.rows) if (!row.querySelector(":checked")) this.choice(row, verdict).checked = true;
     const whole = this.form.querySelector(`[data-judge-all] [value=${verdict}]`);
     if (whole) whole.checked = true;
     this.changed();
     this.focusSign();
   }
 
+  /** The group's row says what all of its findings say; the button says whether some are judged. */
+  showGroup() {
+    const words = this.part("agree-words");
+    words.dataset.all ??= words.textContent;
+    const judged = this.rows.filter((row) => row.querySelector(":checked")).length;
+    words.textContent = judged > 0 && judged < this.rows.length ? words.dataset.rest : words.dataset.all;
+    if (!this.group) return;
+    const said = new Set([...this.lesser.querySelectorAll("[data-judge]")].map((row) => row.querySelector(":checked")?.value));
+    for (const input of this.group.querySelectorAll("input")) input.checked = said.size === 1 && said.has(input.value);
+  }
+
   focusSign() {
+    this.choose(null);
     this.form.querySelector("button[type=submit]").focus();
   }
 
@@ -192,8 +239,9 @@ export class SignForm {
   // Nothing is lost
 
   changed() {
+    this.showGroup();
     this.compose();
-    const verdicts = Object.fromEntries([...this.form.querySelectorAll("input[type=radio]:checked")].map((input) => [input.name, input.value]));
+    const verdicts = Object.fromEntries([...this.form.querySelectorAll("input[type=radio]:checked")].filter((input) => input.name !== "lesser").map((input) => [input.name, input.value]));
     stored(this.key, { verdicts, added: this.added, report: this.report.value, edited: "edited" in this.report.dataset });
   }
 
