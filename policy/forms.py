@@ -18,14 +18,32 @@ from policy.rules import (
 
 LEVELS = [(str(level), str(level)) for level in range(MOST_URGENT, LEAST_URGENT)]
 # Rules that hold for all findings.
-WHOLE = ("max_wait_minutes", "aged_level", "hide_until_first_look", "keep_deleted_days")
+WHOLE = (
+    "triage_scale",
+    "max_wait_minutes",
+    "aged_level",
+    "hide_until_first_look",
+    "keep_deleted_days",
+)
 STEP = {"step": "0.001", "inputmode": "decimal", "autocomplete": "off"}
 
 
 class RulesForm(forms.Form):
-    """The site's rules: four that hold for all, five for each finding."""
+    """The site's rules: those that hold for all, and five for each finding."""
 
     version = forms.IntegerField(widget=forms.HiddenInput)
+    triage_scale = forms.ChoiceField(
+        label=_("Triage scale"),
+        required=False,
+        choices=[
+            ("", _("Numbers 1 to 5")),
+            ("ktas", _("KTAS, Korea")),
+            ("esi", _("ESI, Emergency Severity Index")),
+            ("mts", _("MTS, Manchester")),
+            ("ats", _("ATS, Australasia")),
+        ],
+        help_text=_("Its words and colours stand wherever a triage level is shown."),
+    )
     max_wait_minutes = forms.IntegerField(
         label=_("Maximum wait in minutes"),
         min_value=MAX_WAIT_MINUTES[0],

@@ -10,6 +10,8 @@ from ml.vocabulary import NAMES
 
 MOST_URGENT, LEAST_URGENT = 1, 5
 MAX_WAIT_MINUTES = (5, 24 * 60)
+# Words and colours: policy.triage; "" for plain numbers.
+TRIAGE_SCALES = ("", "ktas", "esi", "mts", "ats")
 # Time to notice that the wrong patient was deleted.
 KEEP_LEAST_DAYS = 7
 
@@ -40,6 +42,7 @@ class Policy:
     raises: finding → how far it lifts a study in the worklist
     max_wait_minutes, aged_level: after this wait a study counts as of this level at least
     prevalence: finding → share of this site's films that have it, where it differs from the release
+    triage_scale: one of TRIAGE_SCALES
     keep_deleted_days: after these a deleted patient is erased for good; None for never
     release, shadow_release: names; "" for the newest, and for none
     """
@@ -50,6 +53,7 @@ class Policy:
     raises: Mapping[str, RaiseRule] = field(default_factory=lambda: {"Pneumothorax": RaiseRule(1)})
     max_wait_minutes: int = 60
     aged_level: int = 2
+    triage_scale: str = ""
     hide_until_first_look: bool = False
     prevalence: Mapping[str, float] = field(default_factory=dict)
     keep_deleted_days: int | None = None
@@ -72,6 +76,7 @@ def to_json(policy: Policy) -> dict[str, Any]:
         },
         "max_wait_minutes": policy.max_wait_minutes,
         "aged_level": policy.aged_level,
+        "triage_scale": policy.triage_scale,
         "hide_until_first_look": policy.hide_until_first_look,
         "prevalence": dict(policy.prevalence),
         "keep_deleted_days": policy.keep_deleted_days,
@@ -101,6 +106,8 @@ def check(policy: Policy) -> None:
         raise ValueError(f"no maximum wait: {policy.max_wait_minutes}")
     if policy.keep_deleted_days is not None and policy.keep_deleted_days < KEEP_LEAST_DAYS:
         raise ValueError(f"no time to keep: {policy.keep_deleted_days}")
+    if policy.triage_scale not in TRIAGE_SCALES:
+        raise ValueError(f"no triage scale: {policy.triage_scale}")
     if not MOST_URGENT <= policy.aged_level <= LEAST_URGENT:
         raise ValueError(f"no triage level: {policy.aged_level}")
     if any(not 0.0 < share < 1.0 for share in policy.prevalence.values()):

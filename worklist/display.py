@@ -17,6 +17,7 @@ from diagnosis.states import ACTIVE, Status
 from patients.folding import fold_name, fold_number
 from patients.models import Patient
 from policy.rules import Policy
+from policy.triage import SCALES, title_of
 from worklist.priority import Found
 from worklist.selectors import Item, Queue
 from xraydx.errors import message_for
@@ -46,6 +47,9 @@ class Row:
     id: UUID
     href: str
     triage: int
+    triage_word: str
+    triage_colour: str
+    triage_title: str
     since: datetime
     waited: str
     aged: str
@@ -96,8 +100,13 @@ def waited_words(since: datetime, now: datetime) -> str:
 
 def _row(item: Item, patient: Patient, queue: Queue, user: User) -> Row:
     hold = item.hold
+    scale = SCALES[queue.policy.triage_scale]
+    level = scale.level(item.waiting.triage)
     shown: dict[str, object] = {
-        "triage": item.waiting.triage,
+        "triage": level.number,
+        "triage_word": str(level.word),
+        "triage_colour": level.colour,
+        "triage_title": title_of(scale, level),
         "aged": _aged_words(item, queue.policy),
         "name": patient.display_name,
         "sex": patient.sex_letter,
