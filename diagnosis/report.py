@@ -14,7 +14,7 @@ from diagnosis import display
 from diagnosis.models import Analysis, Film, Reading
 from diagnosis.readings import OTHER
 from diagnosis.selectors import findings_to_show, is_marked
-from policy.selectors import present
+from policy.selectors import held_at, present
 
 
 def draft_words(analysis: Analysis) -> dict[str, str]:
@@ -92,13 +92,17 @@ class Mark:
 
 @dataclass(frozen=True)
 class Report:
-    """What page and PDF show; reading is None while nothing is signed."""
+    """What page and PDF show; reading is None while nothing is signed.
+
+    added: names of what the person found and the networks did not
+    """
 
     analysis: Analysis
     reading: Reading | None
     text: str
     rows: list[Row]
     marks: list[Mark]
+    added: list[str]
 
     @property
     def is_final(self) -> bool:
@@ -107,13 +111,18 @@ class Report:
 
 
 def report_of(analysis: Analysis) -> Report:
-    """The report of the last signed version, else the preliminary one of the networks."""
-    policy = present()
+    """The report of the last signed version, else the preliminary one of the networks.
+
+    What is signed stays as it was under the rules of its moment, and nothing is put in the mouth
+    of who signed no words.
+    """
     reading = next(iter(analysis.readings.all()), None)
+    policy = held_at(reading.signed_at) if reading else present()
     shown = findings_to_show(analysis, policy)
     marked = [row for row in shown if is_marked(row, policy)]
-    text = reading.report if reading else ""
-    if not text:
+    if reading:
+        text = reading.report or _("Signed without words: the verdicts stand in the table.")
+    else:
         text = draft(analysis, [display.name_of(row.code) for row in marked])
     return Report(
         analysis=analysis,
@@ -121,7 +130,15 @@ def report_of(analysis: Analysis) -> Report:
         text=text,
         rows=[_row(row, reading, marked=row in marked) for row in shown],
         marks=_marks(analysis, reading),
+        added=[added_name(item) for item in reading.added] if reading else [],
     )
+
+
+def added_words(report: Report) -> str:
+    """The sentence about what the person added; empty where that is nothing."""
+    if not report.added:
+        return ""
+    return _("Added by the physician: %(names)s.") % {"names": ", ".join(report.added)}
 
 
 def _row(finding: Any, reading: Reading | None, *, marked: bool) -> Row:

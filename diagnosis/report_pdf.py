@@ -30,7 +30,7 @@ from reportlab.platypus import (
 )
 from reportlab.platypus import Image as Picture
 
-from diagnosis.report import Mark, Report
+from diagnosis.report import Mark, Report, added_words
 
 FONT = "report"
 FONT_FILE = Path(__file__).parent / "fonts" / "report.ttf"
@@ -88,6 +88,8 @@ def _story(report: Report, picture: bytes | None, title: str) -> list[Flowable]:
     ]
     for line in report.text.splitlines():
         story.append(Paragraph(_escape(line) or "&nbsp;", plain))
+    if words := added_words(report):
+        story += [Spacer(1, 2 * mm), Paragraph(_escape(words), plain)]
     if report.reading and report.reading.note:
         note = _("Note: %(note)s") % {"note": report.reading.note}
         story += [Spacer(1, 2 * mm), Paragraph(_escape(note), plain)]

@@ -141,6 +141,7 @@ def report_page(request: HttpRequest, analysis_id: UUID) -> HttpResponse:
         "patient": analysis.film.patient,
         "state": report_pdf.state_of(found),
         "facts": report_pdf.facts_of(found),
+        "added_words": report.added_words(found),
         "picture_url": display.picture_urls(analysis).get("film"),
     }
     return render(request, "diagnosis/report.html", context)

@@ -1,6 +1,9 @@
 """Which rules hold at this site."""
 
+from datetime import datetime
+
 from django.conf import settings
+from django.db.models import QuerySet
 
 from ml import bundle
 from policy import curves
@@ -10,7 +13,16 @@ from policy.rules import Policy, from_json
 
 def present() -> Policy:
     """Return the rules that hold now."""
-    last = PolicyVersion.objects.order_by("-version").values("version", "values").first()
+    return _last(PolicyVersion.objects.all())
+
+
+def held_at(moment: datetime) -> Policy:
+    """Return the rules that held then."""
+    return _last(PolicyVersion.objects.filter(at__lte=moment))
+
+
+def _last(versions: QuerySet[PolicyVersion]) -> Policy:
+    last = versions.order_by("-version").values("version", "values").first()
     return from_json(last["values"], version=last["version"]) if last else Policy()
 
 

@@ -9,7 +9,8 @@ from reportlab.pdfbase.ttfonts import TTFont
 from diagnosis import readings, report, report_pdf
 from diagnosis.models import Analysis
 from diagnosis.readings import Added
-from tests.accounts.factories import client_of, make_physician
+from policy.services import change_policy
+from tests.accounts.factories import client_of, make_administrator, make_physician
 from tests.diagnosis.factories import make_film, make_result
 from tests.patients.factories import make_patient, make_visit
 
@@ -87,3 +88,38 @@ def test_a_draft_names_what_is_marked_and_the_ratio() -> None:
     assert lines[1] == "Marked by the network, not judged yet: Effusion."
     assert lines[2] == "Heart to chest width 0.47."
     assert "No finding that needs action." in report.draft(analysis, [])
+
+
+@pytest.mark.django_db
+def test_signed_without_words_it_holds_none_of_the_networks() -> None:
+    analysis = make_result()
+    readings.sign_reading(analysis=analysis, by=make_physician(), findings={"Effusion": "disagree"})
+    found = report.report_of(Analysis.objects.get(id=analysis.id))
+    assert found.is_final
+    assert found.text == "Signed without words: the verdicts stand in the table."
+
+
+@pytest.mark.django_db
+def test_once_signed_it_stays_when_the_rules_of_the_site_change() -> None:
+    analysis = make_result()
+    given = {"Effusion": "agree", "Pneumothorax": "agree"}
+    readings.sign_reading(analysis=analysis, by=make_physician(), findings=given, report="Both.")
+    signed = report.report_of(Analysis.objects.get(id=analysis.id))
+    muted = frozenset({"Effusion", "Pneumothorax"})
+    change_policy(by=make_administrator(), version=0, muted=muted, dangerous=())
+    assert report.report_of(Analysis.objects.get(id=analysis.id)).rows == signed.rows
+    other = report.report_of(make_result())
+    assert not any(row.marked for row in other.rows)
+
+
+@pytest.mark.django_db
+def test_what_the_physician_added_is_named_though_no_box_was_drawn() -> None:
+    analysis = make_result()
+    readings.sign_reading(
+        analysis=analysis,
+        by=make_physician(),
+        added=[Added("Nodule"), Added("other", words="clip")],
+    )
+    words = "Added by the physician: Nodule, clip."
+    assert words in client_of(make_physician()).get(f"/analyses/{analysis.id}/report/").text
+    assert words in pdf_text(analysis)
