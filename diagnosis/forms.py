@@ -42,6 +42,21 @@ class FindPatientForm(forms.Form):
     )
 
 
+class AddedField(forms.JSONField):
+    """A list as JSON, as long and as deep as a page ever sends it."""
+
+    MOST_LETTERS = 20_000
+
+    def to_python(self, value: Any) -> Any:
+        """Read the list; whatever no decoder takes is invalid."""
+        if isinstance(value, str) and len(value) > self.MOST_LETTERS:
+            raise forms.ValidationError("added", code="invalid")
+        try:
+            return super().to_python(value)
+        except (RecursionError, ValueError) as error:  # nested too deep; a number too long
+            raise forms.ValidationError("added", code="invalid") from error
+
+
 class SignForm(forms.Form):
     """A person's reading: a verdict on each marked finding, what was missed, the report.
 
@@ -51,7 +66,7 @@ class SignForm(forms.Form):
     PREFIX = "finding-"
 
     verdict = forms.ChoiceField(label=_("Verdict"), choices=Reading.Verdict.choices, required=False)
-    added = forms.JSONField(required=False)
+    added = AddedField(required=False)
     report = forms.CharField(label=_("Report"), max_length=REPORT_LENGTH, required=False)
     note = forms.CharField(label=_("Note"), max_length=NOTE_LENGTH, required=False)
     after_version = forms.IntegerField(min_value=0, required=False)
@@ -65,7 +80,7 @@ class SignForm(forms.Form):
         items = self.cleaned_data["added"] or []
         try:
             return [_added(item) for item in items]
-        except (TypeError, ValueError, KeyError, AttributeError) as error:
+        except (TypeError, ValueError, KeyError, AttributeError, OverflowError) as error:
             raise forms.ValidationError("added", code="invalid") from error
 
     def clean(self) -> dict[str, Any]:

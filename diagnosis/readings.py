@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Max
 
@@ -15,6 +16,7 @@ from accounts.permissions import Capability, may, require
 from audit.services import record
 from ml.vocabulary import NAMES
 from patients.services import attend
+from patients.validation import check_one_line
 from policy.selectors import present
 from xraydx.errors import Conflict, UserError
 
@@ -123,7 +125,8 @@ def sign_reading(
 
     verdict: on the whole, None where it follows from the findings' own
     findings: code → verdict on that one
-    after_version: the last version that the person saw; another since then is a conflict
+    after_version: the last version that the person saw; another since then is a conflict, unless
+        it is this very one, sent again because its answer was lost
     raises: Forbidden, UserError, Conflict
     """
     patient_id = analysis.film.patient_id
@@ -133,20 +136,26 @@ def sign_reading(
     verdict = _checked_verdict(verdict or overall_verdict(findings, missed), findings)
     if len(report) > REPORT_LENGTH or len(note) > NOTE_LENGTH:
         raise UserError("report_too_long", field="report")
+    said = {
+        "verdict": verdict,
+        "findings": findings,
+        "added": [_as_json(item) for item in missed],
+        "report": report.strip(),
+        "note": note.strip(),
+        "signed_by": by,
+    }
+    return _sign(analysis, said, after_version)
+
+
+def _sign(analysis: Analysis, said: Mapping[str, Any], after_version: int | None) -> Reading:
     with transaction.atomic():
         held = Analysis.objects.select_for_update().get(id=analysis.id)
-        reading = Reading.objects.create(
-            analysis=held,
-            version=_next_version(held, after_version),
-            verdict=verdict,
-            findings=findings,
-            added=[_as_json(item) for item in missed],
-            report=report.strip(),
-            note=note.strip(),
-            signed_by=by,
-        )
+        if (same := _signed_already(held, after_version, said)) is not None:
+            return same
+        version = _next_version(held, after_version)
+        reading = Reading.objects.create(analysis=held, version=version, **said)
         _record_signature(reading, analysis)
-        attend(by, analysis.film.patient)
+        attend(reading.signed_by, analysis.film.patient)
     return reading
 
 
@@ -176,6 +185,18 @@ def overall_verdict(findings: Mapping[str, str], added: list[Added]) -> str | No
     return Reading.Verdict.AGREE if said else None
 
 
+def _signed_already(
+    held: Analysis, after_version: int | None, said: Mapping[str, Any]
+) -> Reading | None:
+    """The version that follows the one that the person saw, where it says just the same."""
+    if after_version is None:
+        return None
+    last = held.readings.order_by("-version").first()
+    if last is None or last.version != after_version + 1:
+        return None
+    return last if all(getattr(last, name) == value for name, value in said.items()) else None
+
+
 def _next_version(held: Analysis, after_version: int | None) -> int:
     if held.status != Status.SUCCEEDED:
         raise Conflict("analysis_not_read")
@@ -197,8 +218,16 @@ def _check_added(added: list[Added]) -> None:
         raise UserError("added_invalid", field="added")
     for item in added:
         known = item.code in NAMES or (item.code == OTHER and item.words.strip())
-        if not known or len(item.words) > WORDS_LENGTH or not _lies_on_film(item.box):
+        if not known or not _is_short_line(item.words) or not _lies_on_film(item.box):
             raise UserError("added_invalid", field="added")
+
+
+def _is_short_line(words: str) -> bool:
+    try:
+        check_one_line(words)
+    except ValidationError:
+        return False
+    return len(words) <= WORDS_LENGTH
 
 
 def _lies_on_film(box: tuple[float, float, float, float] | None) -> bool:

@@ -159,3 +159,37 @@ def test_the_site_decides_for_those_who_chose_nothing_and_nobody_else() -> None:
 def test_a_nurse_records_no_first_look() -> None:
     with pytest.raises(Forbidden):
         readings.record_first_look(analysis=make_result(), by=make_nurse(), impression="normal")
+
+
+@pytest.mark.parametrize(
+    "added",
+    [
+        '[{"code": "other", "words": "a\\u0000b"}]',
+        '[{"code": "other", "words": "a\\ud800b"}]',
+        '[{"code": "Nodule", "box": [NaN, 0, Infinity, 1]}]',
+        '[{"code": "Nodule", "box": [' + "9" * 5000 + ", 0, 1, 1]}]",
+        '[{"code": "Nodule", "box": [' + "9" * 400 + ", 0, 1, 1]}]",
+        "[" * 19_000,
+        "[" * 100_000,
+    ],
+    ids=["nul", "half a letter", "no number", "endless number", "large", "deep", "long"],
+)
+def test_what_was_missed_comes_in_no_form_that_breaks_the_page(added: str) -> None:
+    analysis = make_result()
+    answer = client_of(make_physician()).post(
+        f"/analyses/{analysis.id}/sign/", {"added": added, "report": "Nodule."}
+    )
+    assert answer.status_code == 422
+    assert not Reading.objects.exists()
+
+
+def test_a_signature_sent_again_because_its_answer_was_lost_is_answered_and_not_repeated() -> None:
+    analysis, physician = make_result(), make_physician()
+    sent = {"finding-Effusion": "agree", "report": "Effusion.", "after_version": "0"}
+    client, address = client_of(physician), f"/analyses/{analysis.id}/sign/"
+    for _ in range(2):
+        assert client.post(address, sent, headers={"HX-Request": "true"}).status_code == 200
+    assert analysis.readings.count() == 1
+    assert Entry.objects.filter(action="reading.sign", actor_id=physician.id).count() == 1
+    other = {**sent, "report": "No effusion."}
+    assert client.post(address, other, headers={"HX-Request": "true"}).status_code == 409
