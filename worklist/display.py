@@ -176,9 +176,12 @@ def _finding(item: Item, policy: Policy) -> dict[str, str]:
 
 
 def _marked(item: Item, policy: Policy) -> list[Found]:
-    """Return what is marked, once each: what raised the study, the dangerous, the most probable."""
+    """Return what is marked, once each: what raised the study, the dangerous, the most probable.
+
+    Films that wait for this person's first look say nothing.
+    """
     best: dict[str, Found] = {}
-    for one in item.waiting.found:
+    for one in (one for film in item.films if not film.hidden for one in film.found):
         counts = one.above or one.code == item.priority.raised_by
         if counts and one.code not in policy.muted:
             other = best.get(one.code)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Q, Subquery, TextField, Value
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery, TextField, Value
 from django.db.models.functions import Cast, Concat
 from django.utils import timezone
 
@@ -127,7 +127,7 @@ def study_for(user: User, study_id: UUID) -> Study:
 
 def holder_of(study_id: UUID) -> Hold | None:
     """Return who has the study, if anybody."""
-    return Hold.objects.select_related("user").filter(study_id=study_id).first()
+    return _holds(timezone.now()).filter(study_id=study_id).first()
 
 
 def _waiting_films(user: User, policy: Policy) -> list[WaitingFilm]:
@@ -219,6 +219,6 @@ def _lead_order(film: WaitingFilm, priority: Priority) -> tuple[int, float]:
     return shown, -film.uploaded_at.timestamp()
 
 
-def _holds(now: datetime) -> list[Hold]:
+def _holds(now: datetime) -> QuerySet[Hold]:
     """Return who has what; a study that was taken longer ago than anybody waits is nobody's."""
-    return list(Hold.objects.select_related("user").filter(taken_at__gte=now - HELD_WITHIN))
+    return Hold.objects.select_related("user").filter(taken_at__gte=now - HELD_WITHIN)

@@ -34,6 +34,7 @@ def take_study(*, study_id: UUID, by: User, over: UUID | None = None) -> None:
 
 def _take(study: Study, by: User, over: UUID | None) -> bool:
     """Write the hold in one statement; tell whether that was new. raises: Conflict"""
+    Hold.objects.filter(study=study, taken_at__lt=Now() - selectors.HELD_WITHIN).delete()
     if over is not None:
         moved = Hold.objects.filter(study=study, user_id=over).update(user=by, taken_at=Now())
         if moved:

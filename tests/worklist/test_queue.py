@@ -9,6 +9,8 @@ from django.utils import timezone
 
 from audit.models import Entry
 from diagnosis.models import Film, Study
+from diagnosis.queue import FindingRow
+from diagnosis.readings import choose_first_look, record_first_look
 from diagnosis.services import sign_reading
 from patients.models import Visit
 from tests.accounts.factories import make_nurse, make_physician, make_radiologist
@@ -127,3 +129,26 @@ def test_a_study_of_somebody_who_left_long_ago_is_not_there_to_take() -> None:
     left_ago(Visit.objects.get(pk=film.visit_id), hours=24 * 30)
     with pytest.raises(NotFound):
         take_study(study_id=film.study_id, by=make_physician())
+
+
+def test_a_study_taken_longer_ago_than_anybody_waits_can_be_taken() -> None:
+    study, other = make_result().film.study_id, make_physician()
+    take_study(study_id=study, by=make_physician())
+    Hold.objects.update(taken_at=timezone.now() - timedelta(days=4))
+    assert holder_of(study) is None
+    take_study(study_id=study, by=other)
+    hold = holder_of(study)
+    assert hold is not None
+    assert hold.user == other
+
+
+def test_a_row_does_not_name_what_another_film_of_its_study_hides() -> None:
+    physician, visit = make_physician(), make_visit()
+    choose_first_look(by=physician, hide=True)
+    looked = make_result(make_film(visit))
+    make_result(make_film(visit), findings=[FindingRow("Mass", 0.9, 0.5, 1)])
+    record_first_look(analysis=looked, by=physician, impression="abnormal")
+    queue = queue_for(physician)
+    (row,) = display.rows_of(queue.items, queue, people_in(queue.items), physician)
+    assert row.finding.startswith("Pneumothorax")
+    assert "Mass" not in f"{row.finding} {row.advice} {row.raised}"
