@@ -13,7 +13,7 @@ from benchmarks.results import percentile
 from tests.flows.supervised import Installation
 from xraydx.embedded_postgres import OWNER
 
-NETWORKS = ("gate", "classify", "anatomy", "detect", "anomaly", "attention")
+NETWORKS = ("gate", "anatomy", "classify", "detect", "anomaly", "attention")
 # in the order of the story; "closing" is what the others leave: the row's moves, renewed leases
 STAGES = ("taking in", "waiting", "load", "decode", *NETWORKS, "pictures", "store", "closing")
 STORED = """

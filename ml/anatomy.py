@@ -58,6 +58,11 @@ def clean_regions(probability: np.ndarray) -> np.ndarray:
     return regions
 
 
+def lungs_of(regions: np.ndarray) -> np.ndarray:
+    """Both lungs; regions: [S, S] uint8, indices into REGIONS; returns [S, S] bool."""
+    return np.asarray((regions == 1) | (regions == 2))
+
+
 def width_of(mask: np.ndarray) -> int:
     """Greatest horizontal extent of a mask, in pixels; 0 where it is empty."""
     columns = np.flatnonzero(mask.any(0))
@@ -101,7 +106,7 @@ def measure_regions(regions: np.ndarray) -> Anatomy:
 
     regions: [S, S] uint8, indices into REGIONS
     """
-    lungs = (regions == 1) | (regions == 2)
+    lungs = lungs_of(regions)
     faults = find_faults(regions)
     ratio = None
     if not faults:

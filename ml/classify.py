@@ -1,14 +1,45 @@
-"""Turns the classifier's logits into calibrated probabilities."""
+"""Gives the classifier its views of a film, and turns its logits into calibrated probabilities."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from ml.bundle import Calibration, OperatingPoint
+from ml.bundle import Calibration, OperatingPoint, Spec
+from ml.imaging.lungs import cut_lungs
+
+WHOLE, LUNGS = "whole", "lungs"
+LUNGS_FROM_PX = 448  # side of the film that the lungs view is cut from
+
+
+def views_of(spec: Spec) -> dict[str, int]:
+    """View of a film → its side, in the order of the channels of the network's input."""
+    return dict(spec.settings.get("views", {WHOLE: spec.input.size}))
+
+
+def film_views(
+    spec: Spec, whole: Callable[[int], np.ndarray], lungs: np.ndarray | None
+) -> np.ndarray:
+    """Stack the views of a film that the network was trained on.
+
+    whole: gives the whole film [side, side] uint8 for a side
+    lungs: [M, M] bool over the whole film; needed where the lungs are one of the views
+    returns: [V, S, S] uint8; a view that is smaller than S lies in the upper left corner
+    raises: ValueError where the lungs are needed and not given
+    """
+    views = views_of(spec)
+    stack = np.zeros((len(views), spec.input.size, spec.input.size), np.uint8)
+    for channel, (view, side) in enumerate(views.items()):
+        if view == WHOLE:
+            stack[channel, :side, :side] = whole(side)
+        elif lungs is None:
+            raise ValueError(f"{spec.name} reads the lungs, and no outline of them was given")
+        else:
+            stack[channel, :side, :side] = cut_lungs(whole(LUNGS_FROM_PX), lungs, size=side)
+    return stack
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ KEYS = (
     "anatomy", "timings_ms", "release",
 )  # fmt: skip
 CHILD_KEYS = (*KEYS, "pneumonia")
-MEASURED_APART = ("robustness", "yardstick")
+MEASURED_APART = ("robustness", "yardstick", "children")
 NETWORKS = ("classifier", "detector", "unet", "reversed_ae", "anatomy", "gate", "paediatric")
 
 
@@ -117,7 +117,8 @@ def _add_measuring(commands: Any) -> None:
             nargs="?" if name == "evaluate" else None,
             default="release" if name == "evaluate" else None,
             help="release: all of them, with table, curves and page (default); robustness: on "
-            "altered films; yardstick: the classifier's features as an anomaly network"
+            "altered films; yardstick: the classifier's features as an anomaly network; children: "
+            "every trained reader of children's films on the same films"
             if name == "evaluate"
             else None,
         )
@@ -130,7 +131,9 @@ def _add_measuring(commands: Any) -> None:
             command.add_argument(
                 "--checkpoint",
                 type=Path,
-                help="of the classifier (default: var/checkpoints/classifier/best.pt)",
+                nargs="+",
+                help="of the classifier's members, the one of the whole film first (default: the "
+                "best of the runs classifier_320 and classifier_lungs)",
             )
         command.set_defaults(run=_run_training_command)
 

@@ -1,4 +1,4 @@
-"""Reads a film: gate → classify → anatomy → detect → anomaly → attention, → paediatric if asked.
+"""Reads a film: gate → anatomy → classify → detect → anomaly → attention, → paediatric if asked.
 
 A film becomes small once (Working); every network takes its own size from that. A film that the
 gate refuses is a Reading too, with its reason.
@@ -16,11 +16,11 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ml.anatomy import outline, width_line
+from ml.anatomy import lungs_of, outline, width_line
 from ml.anomaly import THROUGH_PX, look_for_anomaly
 from ml.attention import activation_map
 from ml.bundle import CHILD_LABEL, Release, Spec, load_release
-from ml.classify import Top, probabilities, top_findings
+from ml.classify import Top, film_views, probabilities, top_findings
 from ml.detect import Lesion, find_lesions
 from ml.gate import Entry, load_gate
 from ml.imaging.decode import Radiograph
@@ -42,7 +42,7 @@ from ml.vocabulary import ABNORMAL, NAMES
 
 # what programs are told of the anatomy; its lines are for the page
 MEASURES = ("lung_fraction", "cardiothoracic_ratio")
-STAGES = ("gate", "classify", "anatomy", "detect", "anomaly", "attention")
+STAGES = ("gate", "anatomy", "classify", "detect", "anomaly", "attention")
 CHILD_STAGE = "paediatric"  # after STAGES, where the reader of children's films is asked for
 ANOMALY_NETWORKS = ("unet", "reversed_ae")
 HEAT_MAPS = ("attention", *ANOMALY_NETWORKS, "pneumonia")
@@ -168,10 +168,10 @@ class Reader:
     def _look(self, working: Working, maps: dict[str, np.ndarray], clock: _Clock) -> dict[str, Any]:
         """Ask every network that reads all films; returns fields of Reading, fills maps."""
         found: dict[str, Any] = {}
-        with clock.stage("classify"):
-            found |= self._classify(working, maps)
         with clock.stage("anatomy"):
             found["anatomy"] = self._measure(working, maps)
+        with clock.stage("classify"):
+            found |= self._classify(working, maps)
         with clock.stage("detect"):
             found["lesions"] = self._detect(working, maps, found["findings"])
         with clock.stage("anomaly"):
@@ -188,7 +188,12 @@ class Reader:
 
     def _classify(self, working: Working, maps: dict[str, np.ndarray]) -> dict[str, Any]:
         spec = self._spec("classifier")
-        film = to_input(self._prepared(working, spec), spec.input)
+        views = film_views(
+            spec,
+            lambda side: working.prepared(size=side, number=spec.preprocessing),
+            lungs_of(maps["anatomy"]),
+        )
+        film = to_input(views, spec.input)
         logits, places = self._graphs["classifier"].run(film)  # [1, L], [1, L, h, w]
         all_of_it = probabilities(logits[0], labels=spec.labels, calibration=spec.calibration)
         findings = {name: all_of_it[name] for name in NAMES}
@@ -219,7 +224,7 @@ class Reader:
             "cardiothoracic_ratio": anatomy.cardiothoracic_ratio,
         }
         if anatomy.cardiothoracic_ratio is not None:
-            lungs = (anatomy.regions == 1) | (anatomy.regions == 2)
+            lungs = lungs_of(anatomy.regions)
             measured["heart_line"] = list(width_line(anatomy.regions == 3))
             measured["chest_line"] = list(width_line(lungs))
         return measured

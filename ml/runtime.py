@@ -123,11 +123,13 @@ def open_graph(path: Path, *, outputs: tuple[str, ...], backend: str, threads: i
 def to_input(prepared: np.ndarray, expected: Input) -> np.ndarray:
     """Bring a prepared film into the range that a graph was trained with.
 
-    prepared: [S, S] uint8
+    prepared: [S, S] uint8, given to every channel, or [C, S, S]
     returns: [1, C, S, S] float32
-    raises: ValueError where the side is not the graph's
+    raises: ValueError where the side or the number of channels is not the graph's
     """
-    if prepared.shape != (expected.size, expected.size):
-        raise ValueError(f"a film of {prepared.shape} for a graph of {expected.size} px")
-    scaled = (prepared.astype(np.float32) - expected.mean) / expected.std
-    return np.repeat(scaled[None, None], expected.channels, axis=1)
+    if prepared.ndim == 2:
+        prepared = np.repeat(prepared[None], expected.channels, axis=0)
+    if prepared.shape != (expected.channels, expected.size, expected.size):
+        wanted = f"{expected.channels} x {expected.size} px"
+        raise ValueError(f"a film of {prepared.shape} for a graph of {wanted}")
+    return ((prepared.astype(np.float32) - expected.mean) / expected.std)[None]

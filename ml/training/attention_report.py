@@ -22,8 +22,9 @@ from scipy.stats import spearmanr
 from ml.attention import activation_map
 from ml.bundle import Bundle
 from ml.runtime import Graph, load_graph, open_graph, to_input
-from ml.training.data import Box, Film, cache_prepared, read_boxes, read_layout
+from ml.training.data import Box, Film, read_boxes, read_layout
 from ml.training.metrics import bootstrap
+from ml.training.views import cache_views
 from ml.vocabulary import BOX_LABELS
 
 FINE = 64  # side to which maps are enlarged before they are measured
@@ -85,13 +86,8 @@ def boxed_findings(
 
 
 def _pixels(films: Sequence[Film], bundle: Bundle) -> np.ndarray:
-    spec = bundle.spec
-    return cache_prepared(
-        [film.path for film in films],
-        size=spec.input.size,
-        number=spec.preprocessing,
-        note=f"attention-{spec.name}",
-    )
+    note = f"attention-{bundle.spec.name}"
+    return cache_views([film.path for film in films], bundle, note=note)
 
 
 def _maps(graph: Graph, bundle: Bundle, pixels: np.ndarray) -> np.ndarray:

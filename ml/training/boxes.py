@@ -107,8 +107,10 @@ def draw_epoch(
 def soften(pixels: np.ndarray, *, size: int = NORMALS_PX) -> np.ndarray:
     """Pass a film through `size` × `size` and back, which levels the sharpness of two lists.
 
-    pixels: [H, W] uint8; returns: the same shape
+    pixels: [H, W] uint8, or views [V, H, W]; returns: the same shape
     """
+    if pixels.ndim == 3:
+        return np.stack([soften(view, size=size) for view in pixels])
     if min(pixels.shape) <= size:
         return pixels
     small = cv2.resize(pixels, (size, size), interpolation=cv2.INTER_AREA)

@@ -27,6 +27,7 @@ from ml.training.loop import CHECKPOINTS
 from ml.training.losses import loss_of
 from ml.training.metrics import mean_auc
 from ml.training.targets import SIDE_QUESTIONS, side_answers, targets_of, truth_of
+from ml.training.views import cache_lungs
 from ml.vocabulary import CLASSIFIER_LABELS, NAMES
 
 CONFIG = Path(__file__).parent / "configs" / "classifier.toml"
@@ -77,15 +78,16 @@ class Training:
 
     def _prepared(self, films: Sequence[Film], note: str) -> np.ndarray:
         network = self.config["network"]
-        paths = [film.path for film in films]
-        return cache_prepared(
-            paths, size=network["size"], number=network["preprocessing"], note=note
-        )
+        size, number = network["size"], network["preprocessing"]
+        if network.get("view") == "lungs":
+            return cache_lungs(films, size=size, number=number, note=note)
+        return cache_prepared([film.path for film in films], size=size, number=number, note=note)
 
     def _load_lists(self, films: Sequence[Film]) -> dict[str, FilmList]:
         soft = read_soft_labels(self.data)
         lists = {}
-        for source in sorted({film.source for film in films}):
+        drawn = self.config["draw"]
+        for source in sorted({film.source for film in films if drawn.get(film.source)}):
             part = [film for film in films if film.source == source]
             targets = targets_of(part, soft, **self.config["target"])
             if self.side_weight:

@@ -23,7 +23,7 @@ from ml.bundle import (
     load_bundle,
 )
 from ml.classify import calibrate
-from ml.imaging.preprocess import prepare, resize_area
+from ml.imaging.preprocess import resize_area
 from ml.runtime import load_graph, to_input
 from ml.training.abnormal_report import Scored, measure_abnormal
 from ml.training.attention_report import measure_attention
@@ -42,11 +42,12 @@ from ml.training.classifier_groups import (
     read_adjudicated,
     worse_groups,
 )
-from ml.training.data import Film, cache_prepared, load_pixels, read_layout
+from ml.training.data import Film, load_pixels, read_layout
 from ml.training.metrics import bootstrap, calibration_error, mean_auc, roc_auc
 from ml.training.operating_points import measure_point
 from ml.training.papers import Contract, Evidence, contract_of, newest_version, rewrite
 from ml.training.progress import track
+from ml.training.views import Views, cache_views
 from ml.vocabulary import ABNORMAL, CLASSIFIER_LABELS, NAMES
 
 ROUNDS = 500
@@ -107,7 +108,7 @@ def logits_of(bundle: Bundle, films: Sequence[Film], *, backend: str = "openvino
     spec = bundle.spec
     paths = [film.path for film in films]
     note = f"{films[0].split}-{films[0].source}"
-    prepared = cache_prepared(paths, size=spec.input.size, number=spec.preprocessing, note=note)
+    prepared = cache_views(paths, bundle, note=note)
     graph = load_graph(bundle, backend=backend)
     rows = [
         graph.run(to_input(np.asarray(film), spec.input))[0][0]
@@ -118,12 +119,11 @@ def logits_of(bundle: Bundle, films: Sequence[Film], *, backend: str = "openvino
 
 def softened_logits(bundle: Bundle, films: Sequence[Film]) -> np.ndarray:
     """Run the exported graph on films that pass through NORMALS_PX first; returns [N, L]."""
-    spec, graph = bundle.spec, load_graph(bundle)
+    views, graph = Views(bundle.spec, bundle.folder.parent.parent), load_graph(bundle)
     rows = []
     for film in track(films, total=len(films), label="reading softened films"):
         small = resize_area(load_pixels(film.path), width=NORMALS_PX, height=NORMALS_PX)
-        prepared = prepare(small, size=spec.input.size, number=spec.preprocessing)
-        rows.append(graph.run(to_input(prepared, spec.input))[0][0])
+        rows.append(graph.run(to_input(views.of(small), bundle.spec.input))[0][0])
     return np.stack(rows)
 
 

@@ -266,20 +266,43 @@ def cache_prepared(
 
     returns: [N, size, size] uint8, read-only, in the order of paths
     """
+
+    def make(index: int) -> np.ndarray:
+        return prepare(load_pixels(paths[index]), size=size, number=number)
+
+    note = f"{note}-{size}-p{number}"
+    return cache_made(paths, make, shape=(size, size), note=note, folder=folder)
+
+
+def cache_made(
+    paths: Sequence[Path],
+    make: Callable[[int], np.ndarray],
+    *,
+    shape: tuple[int, ...],
+    note: str,
+    folder: Path | None = None,
+    workers: int = 2,
+) -> np.ndarray:
+    """Keep what is made of films once in a memory-mapped array; later calls only open it.
+
+    make: gives an array of the shape, uint8, for the index of a path; called in as many threads
+    as there are workers
+    returns: [N, *shape] uint8, read-only, in the order of paths
+    """
     folder = folder or CACHE
     key = hashlib.sha256("\n".join(str(path) for path in paths).encode()).hexdigest()[:12]
-    target = folder / f"{note}-{size}-p{number}-{key}.npy"
+    target = folder / f"{note}-{key}.npy"
     if not target.exists():
         folder.mkdir(parents=True, exist_ok=True)
         partial = target.with_suffix(f".{os.getpid()}.partial")
-        array = open_memmap(partial, mode="w+", dtype=np.uint8, shape=(len(paths), size, size))
+        array = open_memmap(partial, mode="w+", dtype=np.uint8, shape=(len(paths), *shape))
 
-        def prepare_one(index: int) -> None:
-            array[index] = prepare(load_pixels(paths[index]), size=size, number=number)
+        def fill(index: int) -> None:
+            array[index] = make(index)
 
-        with ThreadPoolExecutor(2) as pool:
-            done = pool.map(prepare_one, range(len(paths)))
-            for _ in track(done, total=len(paths), label=f"preparing {note} at {size} px"):
+        with ThreadPoolExecutor(workers) as pool:
+            done = pool.map(fill, range(len(paths)))
+            for _ in track(done, total=len(paths), label=f"preparing {note}"):
                 pass
         array.flush()
         partial.rename(target)

@@ -1,8 +1,7 @@
-"""Writes bundles and releases: graph in ONNX with weights stored in 16 bits, spec, figures, card.
+"""Writes bundles: graph in ONNX, spec, figures, card.
 
-Every network is exported by the same call, whatever it is: write_bundle. Weights are stored as
-float16 and turned back to float32 by the graph itself, so engines compute in float32 as before;
-parity.npz holds drawn phantoms and what torch makes of them, for the test that engines agree.
+Every network is exported by the same call, whatever it is: write_bundle. parity.npz
+holds drawn phantoms and what torch makes of them, for the test that engines agree.
 """
 
 from __future__ import annotations
@@ -16,7 +15,6 @@ from typing import Any
 import numpy as np
 import onnx
 import torch
-from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
 from ml.bundle import WEIGHTS, Bundle, Input, load_bundle
@@ -24,41 +22,21 @@ from ml.imaging.phantom import draw_phantom
 from ml.imaging.preprocess import prepare
 from ml.runtime import to_input
 from ml.training.papers import Contract, Evidence, write_papers
+from ml.training.storing import store_weights
 
-__all__ = ["LARGE", "Contract", "Evidence", "write_bundle"]
+__all__ = ["Contract", "Evidence", "write_bundle"]
 
 OPSET = 17
 PARITY_FILMS = 2
-LARGE = 256  # elements from which a tensor is stored in 16 bits
 
 
-def store_in_16_bits(graph: onnx.ModelProto) -> None:
-    """Store large weights as float16 with a Cast back to float32, in place.
-
-    raises: ValueError where a weight is out of float16's range
-    """
-    casts = []
-    for tensor in list(graph.graph.initializer):
-        values = numpy_helper.to_array(tensor)
-        if values.dtype != np.float32 or values.size < LARGE:
-            continue
-        if np.abs(values).max() > np.finfo(np.float16).max:
-            raise ValueError(f"{tensor.name} holds a weight too large for 16 bits")
-        stored = f"{tensor.name}.f16"
-        graph.graph.initializer.remove(tensor)
-        graph.graph.initializer.append(
-            numpy_helper.from_array(values.astype(np.float16), name=stored)
-        )
-        casts.append(helper.make_node("Cast", [stored], [tensor.name], to=TensorProto.FLOAT))
-    nodes = [*casts, *graph.graph.node]
-    del graph.graph.node[:]
-    graph.graph.node.extend(nodes)
-
-
-def write_graph(network: nn.Module, path: Path, *, expected: Input, outputs: Sequence[str]) -> None:
+def write_graph(
+    network: nn.Module, path: Path, *, expected: Input, outputs: Sequence[str], bits: int = 16
+) -> None:
     """Export a network to ONNX.
 
     network: takes [1, C, S, S] float32 and returns a tensor or a tuple in the order of outputs
+    bits: in which large weights are stored; the network is rounded to them already
     """
     network.eval()
     film = torch.zeros(1, expected.channels, expected.size, expected.size)
@@ -74,7 +52,7 @@ def write_graph(network: nn.Module, path: Path, *, expected: Input, outputs: Seq
             dynamo=False,
         )
     graph = onnx.load(str(path))
-    store_in_16_bits(graph)
+    store_weights(graph, bits=bits)
     graph.doc_string = ""
     graph.producer_name, graph.producer_version = "xraydx", ""
     for node in graph.graph.node:
@@ -112,15 +90,18 @@ def write_bundle(
     contract: Contract,
     evidence: Evidence,
     weights: Path = WEIGHTS,
+    bits: int = 16,
 ) -> Bundle:
     """Export one network with all that belongs to it, and read it back as serving will.
 
+    bits: in which large weights are stored
     raises: ml.bundle.ReleaseError where what was written is not a whole bundle
     """
     home = weights / member / version
     shutil.rmtree(home, ignore_errors=True)
     home.mkdir(parents=True)
-    write_graph(network, home / "graph.onnx", expected=contract.input, outputs=contract.outputs)
+    path, outputs = home / "graph.onnx", contract.outputs
+    write_graph(network, path, expected=contract.input, outputs=outputs, bits=bits)
     write_parity(network, home / "parity.npz", contract=contract)
     write_papers(home, member, version, contract=contract, evidence=evidence)
     return load_bundle(weights, member, version)

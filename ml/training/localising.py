@@ -36,6 +36,7 @@ from ml.training.boxes import BoxedFilm, soften
 from ml.training.data import cache_prepared
 from ml.training.papers import newest_version
 from ml.training.progress import track
+from ml.training.views import cache_views
 from ml.vocabulary import BOX_LABELS
 
 LEVELS = (0.1, 0.3, 0.5)
@@ -52,14 +53,12 @@ class Helper:
     graph: Graph
 
     def run(self, prepared: np.ndarray) -> list[np.ndarray]:
-        """Run it on a prepared film [S, S] uint8."""
+        """Run it on the views of a film, [V, S, S] uint8."""
         return self.graph.run(to_input(prepared, self.bundle.spec.input))
 
     def prepare(self, films: Sequence[BoxedFilm], *, note: str) -> np.ndarray:
-        """Prepared films [N, S, S] uint8."""
-        spec = self.bundle.spec
-        paths = [item.film.path for item in films]
-        return cache_prepared(paths, size=spec.input.size, number=spec.preprocessing, note=note)
+        """Views of films [N, V, S, S] uint8."""
+        return cache_views([item.film.path for item in films], self.bundle, note=note)
 
 
 def load_helper(member: str, *, weights: Path = WEIGHTS) -> Helper:

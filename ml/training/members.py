@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import tempfile
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +12,14 @@ from torch import nn
 
 from ml.bundle import Input
 from ml.runtime import Graph, load_graph
-from ml.training.export import LARGE, Contract, Evidence, write_bundle
-from ml.training.loop import CHECKPOINTS, TrainingRun
+from ml.training.export import Contract, Evidence, write_bundle
+from ml.training.loop import CHECKPOINTS, TrainingRun, load_config
+from ml.training.storing import round_weights
+
+__all__ = [
+    "GUANGZHOU", "HOURS", "LICENCE", "NIH", "RSNA", "grey_input", "keep_checkpoint",
+    "load_average", "load_draft", "load_last_part", "parts_of", "read_checkpoint", "round_weights",
+]  # fmt: skip
 
 LICENCE = "AGPL-3.0"
 NIH = "NIH ChestX-ray14 (NIH Clinical Center; Wang et al., CVPR 2017)"
@@ -34,34 +39,36 @@ def load_average(network: nn.Module, run_name: str) -> dict[str, float]:
     returns: its hours and epochs, for the card
     raises: FileNotFoundError where it has no checkpoint
     """
-    run = TrainingRun(run_name)
-    saved = torch.load(run.path, map_location="cpu", weights_only=True)
+    saved = read_checkpoint(TrainingRun(run_name).path)
     network.load_state_dict(saved["ema"]["network"])
     network.eval()
+    return _spent(saved)
+
+
+def _spent(saved: dict[str, Any]) -> dict[str, float]:
     hours = float(saved["seconds"]) / 3600
     return {"training_hours": round(hours, 2), "training_epochs": float(saved["epoch"])}
 
 
-@torch.no_grad()
-def round_weights(network: nn.Module) -> None:
-    """Round large weights to 16 bits, as the graph stores them, so that torch and graph agree.
+def parts_of(config: dict[str, Any]) -> list[tuple[dict[str, Any], dict[str, float]]]:
+    """The parts of a training, last first, each with its hours and epochs.
 
-    The exporter folds a batch norm into the convolution before it, so the product is what has to
-    be a 16-bit number there.
+    config: `ends` names the run that is exported, where it is not the config's own; each part's
+    `continues` names the one before
     """
-    folded = set()
-    for layer, norm in pairwise(network.modules()):
-        if not isinstance(layer, nn.Conv2d) or not isinstance(norm, nn.BatchNorm2d):
-            continue
-        assert norm.running_var is not None
-        scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)  # [out]
-        scale = torch.where(scale.abs() < 1e-8, torch.ones_like(scale), scale).view(-1, 1, 1, 1)
-        if layer.weight.numel() >= LARGE:
-            layer.weight.copy_((layer.weight * scale).half().float() / scale)
-        folded.add(layer.weight)
-    for value in [*network.parameters(), *network.buffers()]:
-        if value.is_floating_point() and value.numel() >= LARGE and value not in folded:
-            value.copy_(value.half().float())
+    part: dict[str, Any] | None = load_config(config["ends"]) if "ends" in config else config
+    parts = []
+    while part:
+        parts.append((part, _spent(read_checkpoint(TrainingRun(part["name"]).path))))
+        part = load_config(part["continues"]) if "continues" in part else None
+    return parts
+
+
+def load_last_part(network: nn.Module, config: dict[str, Any]) -> dict[str, float]:
+    """Load the averaged weights of a training's last part; returns hours and epochs of all."""
+    parts = parts_of(config)
+    load_average(network, parts[0][0]["name"])
+    return {name: round(sum(spent[name] for _, spent in parts), 2) for name in parts[0][1]}
 
 
 def load_draft(member: str, network: nn.Module, contract: Contract) -> Graph:

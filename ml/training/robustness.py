@@ -15,7 +15,6 @@ import numpy as np
 
 from ml.bundle import Release, load_release
 from ml.gate import Gate, load_gate
-from ml.imaging.preprocess import prepare
 from ml.imaging.radiograph import Header, Radiograph
 from ml.read import Reader, load_reader
 from ml.runtime import load_graph, to_input
@@ -25,6 +24,7 @@ from ml.training.data import Film, load_pixels
 from ml.training.metrics import bootstrap, mean_auc
 from ml.training.progress import track
 from ml.training.robustness_table import STORED
+from ml.training.views import Views
 from ml.vocabulary import NAMES
 
 FILMS = 250  # of the test films, drawn once
@@ -87,14 +87,14 @@ def read_altered(
     """Logits [N, 13] of altered films, and the share that the gate refuses."""
     bundle = release.bundles["classifier"]
     spec, graph = bundle.spec, load_graph(bundle)
+    views = Views(spec, bundle.folder.parent.parent)
     columns = [spec.labels.index(name) for name in NAMES]
     rng = np.random.default_rng(0)
     rows, refused = [], 0
     for film in track(films, total=len(films), label="altered films"):
         pixels = np.asarray(alter(load_pixels(film.path), rng), np.float32)
         refused += gate.check(pixels).refusal is not None
-        prepared = prepare(pixels, size=spec.input.size, number=spec.preprocessing)
-        rows.append(graph.run(to_input(prepared, spec.input))[0][0][columns])
+        rows.append(graph.run(to_input(views.of(pixels), spec.input))[0][0][columns])
     return np.stack(rows), refused / len(films)
 
 

@@ -55,7 +55,7 @@ def open_session(model: onnx.ModelProto, outputs: Sequence[str]) -> onnxruntime.
     )
 
 
-def last_features(model: onnx.ModelProto, size: int) -> str:
+def last_features(model: onnx.ModelProto, size: int, *, views: int = 1) -> str:
     """Name the narrow features at STRIDE that the graph's first pass computes last.
 
     raises: ValueError where the graph has none
@@ -68,7 +68,7 @@ def last_features(model: onnx.ModelProto, size: int) -> str:
     }
     # the widened inside of a block has more channels than NARROW
     narrow = [o for n in model.graph.node for o in n.output if 0 < channels.get(o, 0) < NARROW]
-    film = np.zeros((1, 1, size, size), np.float32)
+    film = np.zeros((1, views, size, size), np.float32)
     found = open_session(model, narrow).run(narrow, {"film": film})
     sides = [value.shape[-1] for value in found]
     side = size // STRIDE
@@ -85,7 +85,7 @@ class Patches:
     def __init__(self, bundle: Bundle) -> None:
         self.spec = bundle.spec
         model = onnx.load(str(bundle.graph))
-        self.name = last_features(model, bundle.spec.input.size)
+        self.name = last_features(model, self.spec.input.size, views=self.spec.input.channels)
         self.session = open_session(model, [self.name])
         self.axes: np.ndarray | None = None
 

@@ -5,8 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ml.bundle import Calibration, OperatingPoint
-from ml.classify import alerts_in_100, calibrate, probabilities, top_findings, true_in_100
+from ml.bundle import Calibration, Input, OperatingPoint, Spec
+from ml.classify import (
+    LUNGS_FROM_PX,
+    alerts_in_100,
+    calibrate,
+    film_views,
+    probabilities,
+    top_findings,
+    true_in_100,
+)
 
 
 def test_platt_scaling_keeps_the_order_and_stays_between_0_and_1():
@@ -48,3 +56,36 @@ def test_a_point_that_was_not_measured_promises_nothing():
     assert alerts_in_100(OperatingPoint(0.3), 0.1) is None
     assert true_in_100(OperatingPoint(0.3, sensitivity=0.9), 0.1) is None
     assert true_in_100(OperatingPoint(1.0, sensitivity=0.0, specificity=1.0), 0.1) is None
+
+
+def spec_of(views: dict[str, int]) -> Spec:
+    return Spec(
+        name="classifier", version="1", graph="graph.onnx",
+        input=Input(size=32, channels=len(views), mean=0.0, std=255.0),
+        preprocessing=1, labels=(), outputs=(), calibration={}, operating_points={},
+        prevalence={}, training_data="", licence="", settings={"views": views}, files={},
+    )  # fmt: skip
+
+
+def test_a_network_gets_the_views_that_it_was_trained_on():
+    lungs = np.zeros((16, 16), bool)
+    lungs[4:12, 2:6] = lungs[4:12, 10:14] = True
+    asked = []
+
+    def whole(side: int) -> np.ndarray:
+        asked.append(side)
+        return np.full((side, side), 90, np.uint8)
+
+    stack = film_views(spec_of({"whole": 32, "lungs": 24}), whole, lungs)
+    assert stack.shape == (2, 32, 32)
+    assert (stack[0] == 90).all()
+    assert stack[1, 0, 12] == 0
+    assert stack[1, 12, 3] > 0
+    assert not stack[1, 24:].any()
+    assert asked == [32, LUNGS_FROM_PX]
+    assert film_views(spec_of({"whole": 32}), whole, None).shape == (1, 32, 32)
+
+
+def test_a_network_of_the_lungs_needs_their_outline():
+    with pytest.raises(ValueError, match="no outline of them"):
+        film_views(spec_of({"lungs": 32}), lambda side: np.zeros((side, side), np.uint8), None)

@@ -114,7 +114,7 @@ def test_the_release_is_timed_stage_by_stage(film, tmp_path, capsys):
     assert json.loads(stored.read_text())["films"] == 2
     lines = capsys.readouterr().out.splitlines()
     stages = [line.split()[0] for line in lines[:-3]]
-    assert stages == ["gate", "classify", "anatomy", "detect", "anomaly", "attention", "total"]
+    assert stages == ["gate", "anatomy", "classify", "detect", "anomaly", "attention", "total"]
     assert lines[-4].endswith("100.0 %")
     assert "MB" in lines[-1]
 

@@ -73,5 +73,5 @@ def test_grey_is_brought_into_the_range_of_the_graph():
 
 
 def test_a_film_of_another_size_is_a_fault_of_the_caller():
-    with pytest.raises(ValueError, match="for a graph of 8 px"):
+    with pytest.raises(ValueError, match="for a graph of 1 x 8 px"):
         to_input(np.zeros((4, 4), np.uint8), Input(size=8, channels=1, mean=0.0, std=255.0))

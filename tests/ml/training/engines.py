@@ -19,15 +19,17 @@ def assert_engines_agree(
     outputs: tuple[str, ...],
     engine: str,
     tolerance: float = 5e-3,
+    channels: int = 1,
+    bits: int = 16,
 ) -> None:
     """Export, load in the engine, and compare on a drawn chest.
 
-    tolerance: of the largest value of each output; weights are stored in 16 bits
+    tolerance: of the largest value of each output; weights are stored in these bits
     """
     from ml.runtime import load_graph
 
     contract = Contract(
-        input=Input(size=size, channels=1, mean=0.0, std=255.0),
+        input=Input(size=size, channels=channels, mean=0.0, std=255.0),
         preprocessing=1,
         labels=(),
         outputs=outputs,
@@ -35,9 +37,11 @@ def assert_engines_agree(
     )
     evidence = Evidence("A test.", "Drawings.", "AGPL-3.0", metrics={})
     bundle = write_bundle(
-        "gate", "1", network.eval(), contract=contract, evidence=evidence, weights=folder
-    )
-    film = draw_phantom(1, size).film[None, None].astype(np.float32)
+        "gate", "1", network.eval(),
+        contract=contract, evidence=evidence, weights=folder, bits=bits,
+    )  # fmt: skip
+    films = [draw_phantom(seed, size).film for seed in range(1, channels + 1)]
+    film = np.stack(films)[None].astype(np.float32)
     found = load_graph(bundle, backend=engine).run(film)
     with torch.no_grad():
         expected = network(torch.from_numpy(film))

@@ -14,13 +14,21 @@ from ml.training import ablation
 from ml.training.ablation_table import table
 from ml.training.batches import augment, mix, soften
 from ml.training.classifier import Config, Training, read_config, steps_of, train
-from ml.training.classifier_export import OUTPUTS, ClassifierGraph, load_serving
+from ml.training.classifier_export import (
+    OUTPUTS,
+    ClassifierGraph,
+    Member,
+    keep_members,
+    load_serving,
+)
 from ml.training.classifier_network import build_network, infer
 from ml.training.data import Film, read_layout, split_into_folds
 from ml.training.depthwise import speed_up_depthwise
 from ml.training.losses import loss_of
 from ml.training.metrics import roc_auc
+from ml.training.storing import round_weights, step_of
 from ml.training.targets import side_answers, targets_of, truth_of
+from ml.training.views import lungs_left
 from ml.vocabulary import CLASSIFIER_LABELS
 from tests.ml.training.engines import assert_engines_agree
 
@@ -70,10 +78,12 @@ def test_a_short_run_learns_what_was_drawn_and_serves_it(data, config, tmp_path)
             module.momentum = 0.2  # few steps: statistics must follow quickly
     for _ in steps_of(training, minutes=None):
         pass
-    network = load_serving(training.save("best.pt"))
-    assert isinstance(network, ClassifierGraph)
+    kept = tmp_path / "kept.pt"
+    keep_members([training.save("best.pt")], kept)
+    member = load_serving(kept).get_submodule("members.0")
+    assert isinstance(member, Member)
     pixels = np.asarray(training._prepared(training.val, "val-films"))
-    logits = infer(network.network, pixels, config["network"], mirrored=False)
+    logits = infer(member.network, pixels, config["network"], mirrored=False)
     truth = truth_of(training.val)
     assert roc_auc(truth[:, EFFUSION], logits[:, EFFUSION]) > 0.9
     assert roc_auc(truth[:, ABNORMAL], logits[:, ABNORMAL]) > 0.9
@@ -232,21 +242,75 @@ def test_depthwise_convolutions_give_the_gradients_of_torch_itself():
     assert speed_up_depthwise(plain) == 16
 
 
+def network_of(seed: int, outputs: int = len(CLASSIFIER_LABELS)) -> torch.nn.Module:
+    torch.manual_seed(seed)
+    return build_network(read_config()["network"], outputs=outputs, start=None).eval()
+
+
 @pytest.mark.parametrize("engine", ["openvino", "onnx"])
 @pytest.mark.parametrize("mirrored", [False, True])
-def test_the_exported_graph_agrees_with_torch(tmp_path, engine, mirrored):
-    torch.manual_seed(1)
-    network = build_network(read_config()["network"], outputs=len(CLASSIFIER_LABELS), start=None)
-    graph = ClassifierGraph(network, mirrored=mirrored).eval()
-    assert_engines_agree(graph, tmp_path, size=SIZE, outputs=OUTPUTS, engine=engine)
+@pytest.mark.parametrize("bits", [8, 16])
+def test_the_exported_graph_agrees_with_torch(tmp_path, engine, mirrored, bits):
+    members = []
+    for seed, size in ((1, SIZE), (2, 32)):
+        network = network_of(seed)
+        round_weights(network, bits=bits)
+        members.append(Member(network, size=size, mirrored=mirrored))
+    graph = ClassifierGraph(members).eval()
+    assert_engines_agree(
+        graph, tmp_path, size=SIZE, outputs=OUTPUTS, engine=engine, channels=2, bits=bits
+    )
 
 
 def test_logits_are_the_mean_of_what_every_place_adds():
-    torch.manual_seed(2)
-    network = build_network(read_config()["network"], outputs=4, start=None).eval()
+    network = network_of(2, outputs=4)
     film = torch.randn(1, 1, SIZE, SIZE)
     with torch.no_grad():
-        logits, maps = ClassifierGraph(network, mirrored=False).eval()(film)
+        logits, maps = ClassifierGraph([Member(network, size=SIZE, mirrored=False)]).eval()(film)
         expected = network(film)
     assert torch.allclose(maps.mean((2, 3)), logits)
     assert torch.allclose(logits, expected, atol=1e-4)
+
+
+def test_each_member_reads_its_own_view_and_the_answer_is_their_mean():
+    networks = [network_of(seed, outputs=4) for seed in (3, 4)]
+    members = [Member(network, size=SIZE, mirrored=False) for network in networks]
+    views = torch.randn(1, 2, SIZE, SIZE)
+    with torch.no_grad():
+        logits, maps = ClassifierGraph(members).eval()(views)
+        each = [network(views[:, k : k + 1]) for k, network in enumerate(networks)]
+    assert torch.allclose(logits, (each[0] + each[1]) / 2, atol=1e-4)
+    assert torch.allclose(maps.mean((2, 3)), each[0], atol=1e-4)
+
+
+def test_the_first_member_must_read_the_whole_film(tmp_path):
+    state = {
+        "network": {}, "exported": "network", "labels": [], "seen": 0,
+        "config": {"network": {"view": "lungs"}},
+    }  # fmt: skip
+    torch.save(state, tmp_path / "best.pt")
+    with pytest.raises(ValueError, match="does not read the whole film"):
+        keep_members([tmp_path / "best.pt"], tmp_path / "kept.pt")
+
+
+def test_eight_bits_move_a_kernel_by_half_a_step_at_most():
+    kernels = torch.randn(8, 16, 3, 3) * torch.logspace(-3, 1, 8).view(-1, 1, 1, 1)
+    layer = torch.nn.Conv2d(16, 8, 3, bias=False)
+    with torch.no_grad():
+        layer.weight.copy_(kernels)
+    round_weights(torch.nn.Sequential(layer), bits=8)
+    off = (layer.weight.detach() - kernels).abs().amax((1, 2, 3)) / step_of(kernels).flatten()
+    assert float(off.max()) <= 0.501
+    assert float(off.min()) > 0.1
+
+
+def test_what_is_left_of_a_blackened_film_is_found_and_specks_are_not():
+    film = np.zeros((100, 100), np.uint8)
+    film[20:80, 15:45] = film[20:80, 55:85] = 120
+    film[2:5, 90:95] = 200  # a speck
+    film[40:50, 20:30] = 0  # a piece that was cut away
+    left = lungs_left(film)
+    assert left[30, 20]
+    assert left[30, 60]
+    assert not left[3, 92]
+    assert not left[45, 25]
