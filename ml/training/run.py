@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,7 @@ NETWORKS: dict[str, Network] = {
     "gate": Network("ml.training.gate", "ml.training.gate_report"),
     "paediatric": Network("ml.training.paediatric", "ml.training.paediatric_report"),
 }
-EXTRAS = ("robustness", "yardstick")  # measured apart, stored under ml/training/measured
+EXTRAS = ("robustness", "yardstick", "children")  # stored under ml/training/measured
 GROUPS = {"anomaly": ("unet", "reversed_ae"), "release": REQUIRED}
 
 
@@ -97,16 +98,16 @@ def export_network(
     *,
     data: Path,
     weights: Path = WEIGHTS,
-    checkpoint: Path | None = None,
+    checkpoints: Sequence[Path] | None = None,
 ) -> Bundle:
     """Fit operating points, measure and export what the last training of a network left.
 
-    checkpoint: of the classifier alone, another one than its first run's best
+    checkpoints: of the classifier alone, others than the best of its runs
     """
     if name == "classifier":
         classifier: Any = importlib.import_module("ml.training.classifier_export")
         bundle: Bundle = classifier.export(
-            version, data=data, weights=weights, checkpoint=checkpoint
+            version, data=data, weights=weights, checkpoints=checkpoints
         )
         return bundle
     module: Any = importlib.import_module(NETWORKS[name].export)
@@ -138,7 +139,7 @@ def export(arguments: argparse.Namespace) -> None:
         return
     for name in GROUPS.get(arguments.network, (arguments.network,)):
         exported = export_network(
-            name, arguments.version, data=arguments.data, checkpoint=arguments.checkpoint
+            name, arguments.version, data=arguments.data, checkpoints=arguments.checkpoint
         )
         print(exported.folder)
 
