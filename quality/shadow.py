@@ -1,7 +1,7 @@
 """A new release beside the active one: reads the same films, and how the two differ."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -9,8 +9,8 @@ from accounts.models import User
 from accounts.permissions import Capability, require
 from diagnosis import films
 from diagnosis.models import Analysis, Finding, Reading
-from diagnosis.pipeline import reader_for
-from diagnosis.states import Status
+from diagnosis.pipeline import ReleaseUnavailable, reader_for
+from diagnosis.states import ACTIVE, Status
 from ml.imaging.decode import decode
 from ml.refusal import Refusal
 from policy.selectors import present, site_points
@@ -18,6 +18,8 @@ from quality.models import ShadowReading
 
 AT_ONCE = 20
 COMPARED = 1000
+# Mended by a person; films are read then.
+CANNOT_READ = (ReleaseUnavailable, films.StorageUnavailable)
 
 
 @dataclass(frozen=True)
@@ -49,10 +51,16 @@ class Comparison:
     findings: list[Compared]
 
 
-def read_waiting() -> int:
+def is_busy() -> bool:
+    """Whether films wait or are read for people, who come first."""
+    return Analysis.objects.filter(status__in=ACTIVE).exists()
+
+
+def read_waiting(*, stop: Callable[[], bool] = is_busy) -> int:
     """Read up to twenty films that the silent release has not read; returns how many.
 
     The newest come first. It does nothing where no release is to run silently.
+    stop: asked before each film
     """
     release = present().shadow_release
     if not release:
@@ -64,7 +72,9 @@ def read_waiting() -> int:
     if not rows:
         return 0
     site = site_points(release)
-    for row in rows:
+    for count, row in enumerate(rows):
+        if stop():
+            return count
         _read(row, release, site)
     return len(rows)
 

@@ -1,4 +1,4 @@
-"""Entry point of the container: python -m xraydx.container web|worker|scheduler|prepare|healthy."""
+"""Entry point of the container: python -m xraydx.container ROLE, one of ROLES, or healthy."""
 
 import os
 import socket
@@ -30,13 +30,24 @@ def scheduler() -> list[str]:
     return ["manage.py", "run_clock"]
 
 
+def shadow() -> list[str]:
+    """Reads with the release that the site runs silently; sleeps where there is none."""
+    return ["manage.py", "run_shadow"]
+
+
 def prepare() -> list[str]:
     """Migrate, set the grants, make the first administrator; runs as the owner and ends."""
     os.environ["XRAYDX_DATABASE_ROLE"] = "owner"
     return ["manage.py", "prepare"]
 
 
-ROLES = {"web": web, "worker": worker, "scheduler": scheduler, "prepare": prepare}
+ROLES = {
+    "web": web,
+    "worker": worker,
+    "scheduler": scheduler,
+    "shadow": shadow,
+    "prepare": prepare,
+}
 
 
 def healthy() -> int:

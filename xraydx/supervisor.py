@@ -48,6 +48,7 @@ class Supervisor:
         count = start_checks.read_worker_count()
         self.workers = [self._worker(number) for number in range(1, count + 1)]
         self.clock = self._child("clock", "manage.py", "run_clock")
+        self.shadow = self._child("shadow", "manage.py", "run_shadow")
         self.children = [self.web]
         self.mending: threading.Thread | None = None
 
@@ -125,7 +126,7 @@ class Supervisor:
             self._start(self.web)
         self._prepare()
         write_private(stamp, wanted)
-        for child in [self.web, *self.workers, self.clock]:
+        for child in [self.web, *self.workers, self.clock, self.shadow]:
             if child.process is None:
                 self._start(child)
 

@@ -17,7 +17,7 @@ def _scale(context: Context) -> Scale:
 
 
 @register.simple_tag(takes_context=True)
-def triage(context: Context, number: int, words: bool = False) -> SafeString:  # noqa: FBT001, FBT002
+def triage(context: Context, number: int, words: bool = False) -> SafeString:
     """The level as number and colour; its word beside it, or in the hint and for screen readers."""
     scale = _scale(context)
     level = scale.level(number)

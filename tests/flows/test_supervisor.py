@@ -37,6 +37,7 @@ def test_workers_have_celery_in_their_command_line(running: Installation) -> Non
     assert len(running.children("celery")) == 2
     assert len(running.children("gunicorn")) == 1
     assert len(running.children("run_clock")) == 1
+    assert len(running.children("run_shadow")) == 1
 
 
 @pytest.mark.parametrize("word", ["celery", "run_clock", "gunicorn"])

@@ -3,18 +3,25 @@
 import pytest
 from django.core.management import call_command
 
+from diagnosis import queue
 from diagnosis.models import Analysis
 from diagnosis.services import sign_reading
 from policy.services import change_policy, choose_shadow
 from quality.models import ShadowReading
-from quality.shadow import compare, read_waiting
+from quality.shadow import compare, is_busy, read_waiting
 from tests.accounts.factories import (
     client_of,
     make_administrator,
     make_physician,
     make_radiologist,
 )
-from tests.diagnosis.factories import draw_png, make_film, make_refusal, make_result
+from tests.diagnosis.factories import (
+    draw_png,
+    make_analysis,
+    make_film,
+    make_refusal,
+    make_result,
+)
 from tests.diagnosis.tiny_release import tiny_release, tiny_weights  # noqa: F401
 from xraydx.errors import UserError
 
@@ -34,6 +41,27 @@ def test_the_silent_release_reads_what_the_active_one_read_once_and_leaves_it_as
     assert len(shadow.probabilities) == len(shadow.thresholds) == 13
     assert Analysis.objects.values().get(pk=analysis.pk) == before
     assert Analysis.objects.count() == 2
+
+
+def test_films_of_people_come_first() -> None:
+    make_result(make_film(data=draw_png(1)))
+    make_result(make_film(data=draw_png(2)))
+    choose_shadow(by=make_administrator(), release="tiny", version=0)
+    waiting = make_analysis(make_film(data=draw_png(3)))
+    assert is_busy()
+    assert read_waiting() == 0
+    queue.cancel(waiting.id)
+    assert read_waiting() == 2
+    assert ShadowReading.objects.count() == 2
+
+
+def test_between_two_films_it_looks_whether_somebody_waits() -> None:
+    for seed in (1, 2):
+        make_result(make_film(data=draw_png(seed)))
+    choose_shadow(by=make_administrator(), release="tiny", version=0)
+    answers = iter([False, True])
+    assert read_waiting(stop=lambda: next(answers)) == 1
+    assert ShadowReading.objects.count() == 1
 
 
 def test_both_are_compared_finding_by_finding_and_with_what_people_said() -> None:

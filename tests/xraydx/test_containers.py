@@ -31,7 +31,7 @@ def dockerfile() -> list[str]:
 
 def test_every_part_of_the_platform_is_a_service(compose: dict[str, Any]) -> None:
     assert set(compose["services"]) == {
-        "proxy", "web", "worker", "scheduler", "prepare", "postgres", "redis",
+        "proxy", "web", "worker", "scheduler", "shadow", "prepare", "postgres", "redis",
     }  # fmt: skip
 
 
@@ -116,7 +116,7 @@ def test_an_entry_point_starts_a_module_that_exists(
 
 def test_a_wrong_role_is_told_the_right_ones(capsys: pytest.CaptureFixture[str]) -> None:
     assert container.main(["nonsense"]) == 2
-    assert "web|worker|scheduler|prepare|healthy" in capsys.readouterr().err
+    assert "web|worker|scheduler|shadow|prepare|healthy" in capsys.readouterr().err
 
 
 def test_secrets_are_random_complete_and_closed(tmp_path: Path, compose: dict[str, Any]) -> None:
