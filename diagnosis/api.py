@@ -103,7 +103,7 @@ class VisitFilmsView(APIView):
     def get(self, request: Request, visit_id: UUID) -> Response:
         """List the films of the visit, newest first."""
         visit = visit_for(user_of(request), visit_id)
-        return _page(
+        return page_response(
             FilmPages(),
             services.list_films(visit=visit, by=user_of(request)),
             FilmSerializer,
@@ -210,9 +210,9 @@ class AnalysesView(APIView):
         found = services.list_analyses(
             by=user_of(request),
             status=request.query_params.get("status"),
-            since=_since(request.query_params.get("since")),
+            since=since_of(request.query_params.get("since")),
         )
-        return _page(AnalysisPages(), found, AnalysisSerializer, request, self)
+        return page_response(AnalysisPages(), found, AnalysisSerializer, request, self)
 
 
 class AnalysisView(APIView):
@@ -275,7 +275,8 @@ def _wait_s(request: Request) -> int | None:
     return min(int(found[1]), LONGEST_WAIT_S) if found else None
 
 
-def _since(text: str | None) -> datetime | None:
+def since_of(text: str | None) -> datetime | None:
+    """The moment that `since` names, None where it is not given. raises: UserError"""
     if not text:
         return None
     try:
@@ -287,9 +288,10 @@ def _since(text: str | None) -> datetime | None:
     return make_aware(moment) if is_naive(moment) else moment
 
 
-def _page(
+def page_response(
     pages: CursorPagination, found: Any, serializer: Any, request: Request, view: APIView
 ) -> Response:
+    """One page of what was found, with the addresses of its neighbours."""
     rows: Any = pages.paginate_queryset(found, request, view=view)
     return pages.get_paginated_response(
         serializer(rows, many=True, context={"request": request}).data

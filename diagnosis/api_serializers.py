@@ -6,7 +6,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.reverse import reverse
 
-from .models import Analysis, Film
+from .models import Analysis, Film, Reading
 from .selectors import PROMINENT
 from .states import Status
 
@@ -157,6 +157,68 @@ class FilmSerializer(serializers.ModelSerializer[Film]):
     def get_analyses(self, film: Film) -> list[str]:
         """Their ids."""
         return [str(analysis.id) for analysis in film.analyses.all()]
+
+
+class MissedFinding(serializers.Serializer[Any]):
+    """What the networks missed: a disease's code, or `other` with words; box as of lesions."""
+
+    code = serializers.CharField()
+    words = serializers.CharField()
+    box = serializers.ListField(
+        child=serializers.FloatField(), min_length=4, max_length=4, allow_null=True
+    )
+
+
+class Signer(serializers.Serializer[Any]):
+    """Who signed."""
+
+    id = serializers.UUIDField()
+    name = serializers.CharField(source="__str__")
+
+
+class ReadingSerializer(serializers.ModelSerializer[Reading]):
+    """What a person signed about a film, beside what the networks found; never changed after.
+
+    An amendment is a further version of the same analysis; the highest one holds.
+    """
+
+    analysis = serializers.UUIDField(source="analysis_id")
+    film = serializers.UUIDField(source="analysis.film_id")
+    visit = serializers.UUIDField(source="analysis.film.visit_id")
+    patient = serializers.UUIDField(source="analysis.film.patient_id")
+    is_last = serializers.BooleanField()
+    verdict = serializers.ChoiceField(choices=Reading.Verdict.values)
+    findings = serializers.DictField(child=serializers.ChoiceField(choices=Reading.Verdict.values))
+    missed = MissedFinding(source="added", many=True)
+    signed_by = Signer()
+
+    class Meta:
+        model = Reading
+        fields = [
+            "id",
+            "analysis",
+            "film",
+            "visit",
+            "patient",
+            "version",
+            "is_last",
+            "verdict",
+            "findings",
+            "missed",
+            "report",
+            "note",
+            "signed_by",
+            "signed_at",
+        ]
+        read_only_fields = fields
+
+
+class ReadingPage(serializers.Serializer[Any]):
+    """A page of signed readings."""
+
+    next = serializers.URLField(allow_null=True)
+    previous = serializers.URLField(allow_null=True)
+    results = ReadingSerializer(many=True)
 
 
 class AnalysisPage(serializers.Serializer[Any]):

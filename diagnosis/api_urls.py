@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from . import api
+from . import api, api_readings
 
 app_name = "diagnosis_api"
 urlpatterns = [
@@ -17,5 +17,12 @@ urlpatterns = [
         api.AnalysisCancelView.as_view(),
         name="analysis_cancel",
     ),
+    path(
+        "analyses/<uuid:analysis_id>/readings/",
+        api_readings.AnalysisReadingsView.as_view(),
+        name="analysis_readings",
+    ),
+    path("readings/", api_readings.ReadingsView.as_view(), name="readings"),
+    path("readings/<uuid:reading_id>/", api_readings.ReadingView.as_view(), name="reading"),
     path("analyses/<uuid:analysis_id>/images/<slug:name>/", api.ImageView.as_view(), name="image"),
 ]

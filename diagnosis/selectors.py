@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Prefetch, QuerySet
+from django.db.models import Exists, OuterRef, Prefetch, QuerySet
 from django.db.models.functions import Now
 
 from accounts.models import User
@@ -135,6 +135,27 @@ def _hear(analysis_id: UUID, seconds: float) -> None:
         for notice in notices:
             if notice.payload == str(analysis_id):
                 return
+
+
+def readings_for(user: User, *, since: datetime | None = None) -> QuerySet[Reading]:
+    """What people signed about the films that the user may see, unordered.
+
+    since: signed then or later; each says whether it is the last of its analysis (is_last)
+    """
+    later = Reading.objects.filter(analysis=OuterRef("analysis"), version__gt=OuterRef("version"))
+    found = Reading.objects.filter(analysis__film__in=films_of(user))
+    found = found.select_related("analysis__film", "signed_by").annotate(is_last=~Exists(later))
+    return (found.filter(signed_at__gte=since) if since else found).order_by()
+
+
+def reading_for(user: User, reading_id: UUID) -> Reading:
+    """The signed reading with its film. raises: NotFound"""
+    found = readings_for(user).filter(id=reading_id).first()
+    if found is None:
+        row = Reading.objects.filter(id=reading_id, analysis__film__deleted_at__isnull=True).first()
+        _refuse(user, row.analysis.film if row else None)
+        raise NotFound
+    return found
 
 
 def is_marked(finding: Finding, policy: Policy) -> bool:

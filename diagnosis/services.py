@@ -17,7 +17,7 @@ from patients.models import Visit
 from xraydx.errors import Conflict, NotFound, UserError
 
 from . import depth, films, queue, selectors
-from .models import Analysis, Film, FilmMove, UploadKey
+from .models import Analysis, Film, FilmMove, Reading, UploadKey
 from .readings import is_hidden_from, sign_reading
 from .removal import erase_films_of
 from .states import ACTIVE, FINAL, Status
@@ -156,6 +156,28 @@ def list_analyses(
     found = selectors.analyses_for(by, status=status, since=since)
     record(actor=by, action="analysis.list", detail={"status": status or "all"})
     return found
+
+
+def list_readings(*, by: User, since: datetime | None = None) -> QuerySet[Reading]:
+    """The signed readings that `by` may see, with an audit record of the look."""
+    record(actor=by, action="reading.list")
+    return selectors.readings_for(by, since=since)
+
+
+def view_readings(*, analysis_id: UUID, by: User) -> QuerySet[Reading]:
+    """The versions that were signed of an analysis, the look recorded. raises: NotFound"""
+    analysis = selectors.analysis_alone_for(by, analysis_id)
+    patient_id = analysis.film.patient_id
+    record(actor=by, action="reading.list", target=analysis, patient_id=patient_id)
+    return selectors.readings_for(by).filter(analysis=analysis)
+
+
+def view_reading(*, reading_id: UUID, by: User) -> Reading:
+    """The signed reading that `by` may see, the look recorded. raises: NotFound"""
+    reading = selectors.reading_for(by, reading_id)
+    patient_id = reading.analysis.film.patient_id
+    record(actor=by, action="reading.view", target=reading, patient_id=patient_id)
+    return reading
 
 
 def view_image(*, analysis_id: UUID, name: str, by: User) -> bytes:

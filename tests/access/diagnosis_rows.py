@@ -4,6 +4,8 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test.client import MULTIPART_CONTENT
 
 from accounts.models import User
+from diagnosis.models import Analysis
+from diagnosis.services import sign_reading
 from tests.access.film_rows import (
     GONE,
     HERE,
@@ -16,6 +18,7 @@ from tests.access.film_rows import (
     visit_here,
 )
 from tests.access.matrix import ALL_ROLES, Call, Row, with_capability
+from tests.accounts.factories import make_radiologist
 from tests.diagnosis.factories import draw_png, make_analysis, make_film, make_result
 from tests.patients.factories import make_visit
 
@@ -46,6 +49,19 @@ def visit_gone(actor: User | None) -> Call:
 
 def result_gone(actor: User | None) -> Call:
     return Call({"analysis_id": make_result(make_film(left_long_ago())).id})
+
+
+def _signed(analysis: Analysis) -> Call:
+    reading = sign_reading(analysis=analysis, by=make_radiologist(), verdict="agree")
+    return Call({"reading_id": reading.id})
+
+
+def signed_here(actor: User | None) -> Call:
+    return _signed(make_result())
+
+
+def signed_gone(actor: User | None) -> Call:
+    return _signed(make_result(make_film(left_long_ago())))
 
 
 def waiting_here(actor: User | None) -> Call:
@@ -80,6 +96,11 @@ ROWS = [
     row("analysis", "get", ALL_ROLES, result_here, HERE),
     row("analysis", "get", SEE_ALL, result_gone, GONE, refused=404),
     row("analysis_cancel", "post", CANCEL, waiting_here, HERE),
+    row("readings", "get", ALL_ROLES),
+    row("analysis_readings", "get", ALL_ROLES, result_here, HERE),
+    row("analysis_readings", "get", SEE_ALL, result_gone, GONE, refused=404),
+    row("reading", "get", ALL_ROLES, signed_here, HERE),
+    row("reading", "get", SEE_ALL, signed_gone, GONE, refused=404),
     row("image", "get", ALL_ROLES, picture_here, HERE),
     row("image", "get", SEE_ALL, picture_gone, GONE, refused=404),
 ]
