@@ -14,6 +14,8 @@ from accounts.requests import user_of
 from audit.services import record
 from diagnosis.selectors import current_release
 from quality import display, selectors
+from quality.first_looks import first_looks
+from quality.look_words import parts_of
 from quality.shadow import compare
 from xraydx.errors import UserError
 
@@ -41,11 +43,17 @@ def overview(request: HttpRequest) -> HttpResponse:
         "charts": display.time_charts(found),
         "agreement": display.agreement_rows(found.agreement),
         "refusals": display.refusal_rows(found.refusals, found.whole.films),
+        "looks": _looks(user, days),
         "drift": report,
         "drift_rows": display.drift_rows(report.drifts or []) if report else [],
         "alarms": display.drift_rows(report.alarms) if report else [],
     }
     return render(request, "quality/overview.html", context)
+
+
+def _looks(user: User, days: int) -> dict[str, object]:
+    counts = first_looks(user, days)
+    return {"counts": counts, "parts": parts_of(counts)}
 
 
 @never_cache
