@@ -1,5 +1,6 @@
 """Patients from a CSV: read it, show every line's fault, register what is sound."""
 
+import codecs
 import csv
 import io
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ from patients.services import register_patient
 from xraydx.errors import Conflict, NotFound, UserError, message_for
 
 MOST_LINES = 1000
+MOST_BYTES = 4 * 1024 * 1024
 KEPT = timedelta(hours=24)
 COLUMNS = ("mrn", "family_name", "given_name", "birth_date", "sex", "age_estimated")
 SEXES = {"female": "F", "male": "M", "other": "O", "unknown": "U", "": "U"}
@@ -43,14 +45,16 @@ def read_csv(*, data: bytes, by: User) -> PatientImport:
     raises: Forbidden; UserError("csv_unreadable", "csv_columns", "csv_too_long")
     """
     require(by, Capability.import_patients)
+    if len(data) > MOST_BYTES:
+        raise UserError("csv_too_long", field="file", params={"most": MOST_LINES})
     forget_old()
     sound: list[dict[str, Any]] = []
     faults: list[Fault] = []
     seen: dict[str, int] = {}
     for number, row in _rows(data):
-        found = list(_faults(number, row, seen))
+        found = [_too_long(number)] if row is None else list(_faults(number, row, seen))
         faults += found
-        if not found:
+        if row is not None and not found:
             sound.append({"number": number, **row})
     _refuse_registered(sound, faults)
     faults.sort(key=lambda fault: fault.number)
@@ -99,27 +103,47 @@ def register_lines(*, import_id: UUID, by: User) -> PatientImport:
     return held
 
 
-def _rows(data: bytes) -> Iterator[tuple[int, dict[str, str]]]:
-    """Yield number and fields of each line that holds something."""
+def _rows(data: bytes) -> Iterator[tuple[int, dict[str, str] | None]]:
+    """Yield number and fields of each line that holds something; None for more than has a name."""
     reader = _reader(_decoded(data))
-    head = [_column(name) for name in next(reader, [])]
-    if "family_name" not in head:
-        raise UserError("csv_columns", field="file")
     try:
+        head = _head(next(reader, []))
         for count, cells in enumerate(reader, 1):
             if count > MOST_LINES:
                 raise UserError("csv_too_long", field="file", params={"most": MOST_LINES})
             if any(cell.strip() for cell in cells):
-                pairs = zip(head, (cell.strip() for cell in cells), strict=False)
-                row = dict.fromkeys(COLUMNS, "") | {k: v for k, v in pairs if k in COLUMNS}
-                row["sex"] = SEXES.get(row["sex"].lower(), row["sex"].upper())
-                yield reader.line_num, row
+                yield reader.line_num, _row(head, [cell.strip() for cell in cells])
     except csv.Error as error:
         raise UserError("csv_unreadable", field="file") from error
 
 
+def _head(cells: list[str]) -> list[str]:
+    """Return the columns' names; one that stands twice would leave open which of them counts."""
+    head = [_column(name) for name in cells]
+    known = [name for name in head if name in COLUMNS]
+    if "family_name" not in known or len(known) > len(set(known)):
+        raise UserError("csv_columns", field="file")
+    return head
+
+
+def _row(head: list[str], cells: list[str]) -> dict[str, str] | None:
+    if any(cells[len(head) :]):
+        return None
+    pairs = zip(head, cells, strict=False)
+    row = dict.fromkeys(COLUMNS, "") | {k: v for k, v in pairs if k in COLUMNS}
+    row["sex"] = SEXES.get(row["sex"].lower(), row["sex"].upper())
+    return row
+
+
+def _too_long(number: int) -> Fault:
+    """An unquoted separator shifts all that stands behind it into the wrong column."""
+    return Fault(number, "", _("The line has more fields than the first line has names."))
+
+
 def _decoded(data: bytes) -> str:
     for encoding in ENCODINGS:
+        if encoding == "utf-16" and not data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            continue  # any even number of bytes would pass for it
         try:
             text = data.decode(encoding)
         except UnicodeDecodeError:

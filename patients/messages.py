@@ -70,8 +70,8 @@ MESSAGES: dict[str, Message] = {
         _("Save it as CSV in UTF-8, with a first line that names the columns."),
     ),
     "csv_columns": Message(
-        _("The first line does not name the columns."),
-        _("Name at least family_name; mrn, given_name, birth_date and sex can follow."),
+        _("The first line does not name the columns, or one of them twice."),
+        _("Name each once: at least family_name; mrn, given_name, birth_date and sex can follow."),
     ),
     "csv_too_long": Message(
         _("The file has more than %(most)s lines."),

@@ -27,7 +27,7 @@ def import_csv(request: HttpRequest) -> HttpResponse:
     status = 200
     if request.method == "POST" and form.is_valid():
         try:
-            data = form.cleaned_data["file"].read()
+            data = form.cleaned_data["file"].read(importing.MOST_BYTES + 1)
             made = importing.read_csv(data=data, by=user_of(request))
             return redirect("patients:import_preview", import_id=made.pk)
         except UserError as error:

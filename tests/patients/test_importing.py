@@ -105,3 +105,29 @@ def test_lines_that_nobody_registers_are_forgotten_after_a_day() -> None:
     PatientImport.objects.filter(pk=made.pk).update(at=timezone.now() - timedelta(hours=25))
     call_command("run_clock", once=True)
     assert not PatientImport.objects.exists()
+
+
+def test_a_line_with_more_fields_than_names_is_a_fault_and_not_cut() -> None:
+    data = b"family_name,given_name\nKim,Ara\nVo,Linh,1980-01-01\nLee,Jun,,\n"
+    made = read_csv(data=data, by=make_administrator())
+    assert faults(made) == [(3, "")]
+    assert [line["family_name"] for line in made.lines] == ["Kim", "Lee"]
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (b"family_name,mrn,MRN\nKim,1,2", "csv_columns"),
+        (b"family_name" + b"x" * 200_000 + b"\nKim", "csv_unreadable"),
+        (b"family_name\n" + b"x" * 200_000, "csv_unreadable"),
+        ("family_name\n김아".encode("cp949"), "csv_unreadable"),
+        ("family_name\n김아라".encode("cp949") + b"\n", "csv_unreadable"),
+        (b"", "csv_columns"),
+        (b"family_name\n" + b"Kim\n" * 1_100_000, "csv_too_long"),
+    ],
+    ids=["column twice", "long head", "long field", "even bytes", "odd bytes", "empty", "large"],
+)
+def test_a_file_that_cannot_be_told_apart_is_refused_whole(data: bytes, code: str) -> None:
+    with pytest.raises(UserError, match=code):
+        read_csv(data=data, by=make_administrator())
+    assert not PatientImport.objects.exists()
