@@ -1,4 +1,4 @@
-"""Measures attention maps on boxes that a radiologist drew, beside chance and the detector.
+"""Measures attention maps on boxes that a radiologist drew, beside chance; and the detector alike.
 
 Pointing: does the map's strongest place lie in a box of the finding. IoBB: how much of the map's
 own box (around the connected region over half its peak that holds the peak) lies in the finding's
@@ -20,9 +20,9 @@ from onnx import numpy_helper
 from scipy.stats import spearmanr
 
 from ml.attention import activation_map
-from ml.bundle import Bundle
+from ml.bundle import Bundle, Input
 from ml.runtime import Graph, load_graph, open_graph, to_input
-from ml.training.data import Box, Film, read_boxes, read_layout
+from ml.training.data import Box, Film, cache_prepared, read_boxes, read_layout
 from ml.training.metrics import bootstrap
 from ml.training.views import cache_views
 from ml.vocabulary import BOX_LABELS
@@ -123,34 +123,46 @@ def _shares(point: np.ndarray, iobb: np.ndarray, patients: Sequence[str]) -> dic
     return figures
 
 
-def _detector_marks(
-    bundle: Bundle, films: Sequence[Film], findings: Sequence[tuple[int, str, np.ndarray]]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Pointing and IoBB of the detector's highest-scoring box of each finding."""
-    graph, pixels = load_graph(bundle), _pixels(films, bundle)
+def _test_findings(data: Path) -> tuple[list[Film], list[tuple[int, str, np.ndarray]]]:
+    """Test films with boxes, and their boxed findings; none where the films have no boxes."""
+    try:
+        boxes = read_boxes(data)
+    except FileNotFoundError:
+        return [], []
+    boxed = {box.film for box in boxes}
+    films = [f for f in read_layout(data) if f.split == "test" and f.name in boxed]
+    return films, boxed_findings(boxes, films)
+
+
+def measure_boxes(
+    graph: Graph, expected: Input, *, number: int, labels: Sequence[str], data: Path
+) -> dict[str, Any]:
+    """Pointing and IoBB of a detector's highest-scoring box of each finding, on the same films.
+
+    number: of the detector's preprocessing
+    """
+    films, findings = _test_findings(data)
+    pixels = cache_prepared(
+        [film.path for film in films], size=expected.size, number=number, note="boxed-test"
+    )
     seen = {
-        row: graph.run(to_input(np.asarray(pixels[row]), bundle.spec.input))
+        row: graph.run(to_input(np.asarray(pixels[row]), expected))
         for row in sorted({row for row, _, _ in findings})
     }
     point, iobb = [], []
     for row, label, boxes in findings:
         given, scores = seen[row][0][0], seen[row][1][0]
-        best = np.clip(given[int(scores[:, bundle.spec.labels.index(label)].argmax())], 0, 1)
+        best = np.clip(given[int(scores[:, labels.index(label)].argmax())], 0, 1)
         centre = (float(best[0] + best[2]) / 2, float(best[1] + best[3]) / 2)
         point.append(inside(centre, boxes))
         iobb.append(cover(best, boxes))
-    return np.array(point, np.float64), np.array(iobb)
+    patients = [films[row].patient for row, _, _ in findings]
+    return _shares(np.array(point, np.float64), np.array(iobb), patients)
 
 
-def measure_attention(classifier: Bundle, detector: Bundle | None, *, data: Path) -> dict[str, Any]:
+def measure_attention(classifier: Bundle, *, data: Path) -> dict[str, Any]:
     """Figures of the classifier's maps on the boxes of the test films; none without boxes."""
-    try:
-        boxes = read_boxes(data)
-    except FileNotFoundError:
-        return {}
-    boxed = {box.film for box in boxes}
-    films = [f for f in read_layout(data) if f.split == "test" and f.name in boxed]
-    findings = boxed_findings(boxes, films)
+    films, findings = _test_findings(data)
     if not findings:
         return {}
     pixels = _pixels(films, classifier)
@@ -169,8 +181,6 @@ def measure_attention(classifier: Bundle, detector: Bundle | None, *, data: Path
         "chance, a place drawn evenly": {"pointing": round(float(np.mean(area)), 4)},
         "pointing by finding": _by_label(findings, marks["point"]),
     }
-    if detector is not None:
-        figures["detector"] = _shares(*_detector_marks(detector, films, findings), patients)
     figures["weights shuffled"] = measure_shuffled(classifier, pixels, maps, findings)
     return figures
 

@@ -78,7 +78,7 @@ def _member(state: dict[str, Any], bits: int) -> Member:
     network = build_network(config, outputs=len(state["labels"]), start=None)
     network.load_state_dict(state["weights"])
     round_weights(network, bits=bits)
-    return Member(network, size=config["size"], mirrored=bool(config.get("mirrored", True)))
+    return Member(network, size=config["size"], mirrored=bool(config.get("mirrored", False)))
 
 
 def load_serving(checkpoint: Path) -> nn.Module:

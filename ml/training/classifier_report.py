@@ -19,7 +19,6 @@ from ml.bundle import (
     Bundle,
     Calibration,
     OperatingPoint,
-    ReleaseError,
     load_bundle,
 )
 from ml.classify import calibrate
@@ -45,7 +44,7 @@ from ml.training.classifier_groups import (
 from ml.training.data import Film, load_pixels, read_layout
 from ml.training.metrics import bootstrap, calibration_error, mean_auc, roc_auc
 from ml.training.operating_points import measure_point
-from ml.training.papers import Contract, Evidence, contract_of, newest_version, rewrite
+from ml.training.papers import Contract, Evidence, contract_of, rewrite
 from ml.training.progress import track
 from ml.training.views import Views, cache_views
 from ml.vocabulary import ABNORMAL, CLASSIFIER_LABELS, NAMES
@@ -231,14 +230,6 @@ def _counts(point: OperatingPoint) -> dict[str, float | None]:
     return {"sensitivity": point.sensitivity, "specificity": point.specificity}
 
 
-def detector_beside(weights: Path) -> Bundle | None:
-    """The newest detector, whose boxes stand beside the maps; None where there is none."""
-    try:
-        return load_bundle(weights, "detector", newest_version("detector", weights=weights))
-    except (FileNotFoundError, ReleaseError):
-        return None
-
-
 def evaluate(version: str, *, data: Path, weights: Path = WEIGHTS) -> dict[str, Any]:
     """Measure an exported version again, with the calibration and points that it carries."""
     bundle = load_bundle(weights, "classifier", version)
@@ -250,9 +241,7 @@ def evaluate(version: str, *, data: Path, weights: Path = WEIGHTS) -> dict[str, 
             points=points,
             adjudicated=read_adjudicated(data),
         ),
-        "attention on boxes of test": measure_attention(
-            bundle, detector_beside(weights), data=data
-        ),
+        "attention on boxes of test": measure_attention(bundle, data=data),
     }
 
 
@@ -281,9 +270,7 @@ def fit_and_measure(
     )
     metrics["fitted on films"] = fitted.settings["fitted_on"]
     served = replace(bundle, spec=replace(bundle.spec, labels=CLASSIFIER_LABELS))
-    metrics["attention on boxes of test"] = measure_attention(
-        served, detector_beside(weights), data=data
-    )
+    metrics["attention on boxes of test"] = measure_attention(served, data=data)
     return fitted, metrics
 
 

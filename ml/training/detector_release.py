@@ -13,6 +13,7 @@ import numpy as np
 from ml.bundle import WEIGHTS, Bundle, OperatingPoint
 from ml.detect import MIN_SCORE, Group
 from ml.localise import Rules
+from ml.training.attention_report import measure_boxes
 from ml.training.boxes import KINDS, BoxedFilm, read_boxed_films
 from ml.training.data import SHARED
 from ml.training.detector import LesionNetwork, prepare_films
@@ -42,6 +43,8 @@ from ml.training.members import (
     round_weights,
 )
 from ml.vocabulary import BOX_LABELS
+
+BESIDE_MAPS = "best boxes, measured as the classifier's maps are"
 
 LOWEST_EXPONENT = 0.3
 NORMAL_FILMS = 400  # of each collection and split, at most, evenly drawn
@@ -220,6 +223,12 @@ def watch_with(network: LesionNetwork, config: dict[str, Any]) -> Watch:
     )
 
 
+def boxes_beside_maps(watch: Watch, data: Path) -> dict[str, Any]:
+    """The detector's own best boxes, measured as the classifier's maps are."""
+    expected, number = watch.expected, watch.number
+    return measure_boxes(watch.detector, expected, number=number, labels=BOX_LABELS, data=data)
+
+
 def export(
     config: dict[str, Any], version: str, *, root: Path = SHARED, weights: Path = WEIGHTS
 ) -> Bundle:
@@ -239,6 +248,7 @@ def export(
     metrics = {
         **measure(test, softened, rules, gate=gate, points=points),
         "chance": chance_hits([one.item for one in test.boxed], named(train_films)),
+        BESIDE_MAPS: boxes_beside_maps(watch, root),
         "gate_on_val": table,
         "gate": gate,
         "thresholds": {label: round(mark, 4) for label, mark in points[gate].items()},

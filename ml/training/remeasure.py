@@ -30,8 +30,8 @@ from ml.training.anomaly_measure import (
 from ml.training.boxes import read_boxed_films
 from ml.training.classifier_report import evaluate as measure_classifier
 from ml.training.detector_measure import chance_hits
+from ml.training.detector_release import BESIDE_MAPS, boxes_beside_maps, named, see_part
 from ml.training.detector_release import measure as measure_detector
-from ml.training.detector_release import named, see_part
 from ml.training.gate_report import measure as measure_gate
 from ml.training.localising import Helper, Watch
 from ml.training.members import grey_input
@@ -115,6 +115,7 @@ def again_detector(release: Release, data: Path) -> Measured:
     return {
         **measure_detector(test, softened, rules, gate=gate, points=points),
         "chance": chance_hits([one.item for one in test.boxed], train),
+        BESIDE_MAPS: boxes_beside_maps(watch, data),
     }
 
 
