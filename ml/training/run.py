@@ -35,6 +35,7 @@ NETWORKS: dict[str, Network] = {
     "paediatric": Network("ml.training.paediatric", "ml.training.paediatric_report"),
 }
 EXTRAS = ("robustness", "yardstick", "children")  # stored under ml/training/measured
+CLASSIFIER_PARTS = ("classifier", "classifier_320", "classifier_lungs")
 GROUPS = {"anomaly": ("unet", "reversed_ae"), "release": REQUIRED}
 
 
@@ -62,21 +63,30 @@ def train(arguments: argparse.Namespace) -> None:
         _ablate(arguments)
         return
     for name in GROUPS.get(arguments.network, (arguments.network,)):
-        config = str(arguments.config or CONFIGS / f"{name}.toml")
         if name == "classifier":
-            classifier: Any = importlib.import_module("ml.training.classifier")
-            best = classifier.train(
-                classifier.read_config(Path(config)),
-                data=arguments.data,
-                folder=CHECKPOINTS / Path(config).stem,
-                minutes=arguments.minutes,
-            )
-            print(f"best on val: {best}")
+            _train_classifier(arguments)
             continue
+        config = str(arguments.config or CONFIGS / f"{name}.toml")
         if arguments.minutes is not None:
             print(f"--minutes is for the classifier; {name} follows epochs in {config}")
         module: Any = importlib.import_module(NETWORKS[name].train)
         module.train(load_config(config), root=arguments.data, threads=arguments.threads)
+
+
+def _train_classifier(arguments: argparse.Namespace) -> None:
+    """Train the classifier's parts one after the other, or the one that --config names."""
+    classifier: Any = importlib.import_module("ml.training.classifier")
+    parts = [CONFIGS / f"{part}.toml" for part in CLASSIFIER_PARTS]
+    configs = parts if arguments.config is None else [arguments.config]
+    minutes = None if arguments.minutes is None else arguments.minutes / len(configs)
+    for config in configs:
+        best = classifier.train(
+            classifier.read_config(config),
+            data=arguments.data,
+            folder=CHECKPOINTS / config.stem,
+            minutes=minutes,
+        )
+        print(f"best on val: {best}")
 
 
 def _ablate(arguments: argparse.Namespace) -> None:
