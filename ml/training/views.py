@@ -48,6 +48,11 @@ class Views:
         self.spec = spec
         self._outlines = Outlines(weights) if LUNGS in views_of(spec) else None
 
+    @property
+    def outlined_by(self) -> str:
+        """Version of the outlines as part of a file's name; empty where none are needed."""
+        return "" if self._outlines is None else f"-{self._outlines.bundle.spec.version}"
+
     def of(self, pixels: np.ndarray) -> np.ndarray:
         """Views [V, S, S] uint8 of a film [H, W] float32."""
         lungs = self._outlines.lungs(pixels) if self._outlines is not None else None
@@ -60,6 +65,7 @@ def cache_views(paths: Sequence[Path], bundle: Bundle, *, note: str) -> np.ndarr
     spec = bundle.spec
     views = Views(spec, bundle.folder.parent.parent)
     names = "-".join(f"{view}{side}" for view, side in views_of(spec).items())
+    names += views.outlined_by
     shape = (len(views_of(spec)), spec.input.size, spec.input.size)
     return cache_made(
         paths,
@@ -93,5 +99,5 @@ def cache_lungs(films: Sequence[Film], *, size: int, number: int, note: str) -> 
         return cut_lungs(whole, lungs, size=size)
 
     paths = [film.path for film in films]
-    note = f"{note}-lungs-{size}-p{number}"
+    note = f"{note}-lungs-{size}-p{number}-{outlines.bundle.spec.version}"
     return cache_made(paths, make, shape=(size, size), note=note, workers=1)
