@@ -7,13 +7,14 @@ from django.core.exceptions import ObjectDoesNotExist
 
 from audit.models import Entry
 from diagnosis.models import Film
+from diagnosis.services import sign_reading
 from patients.criteria import Criteria
 from patients.merging import merge_patients, undo_merge
 from patients.models import Merge, Patient
 from patients.selectors import deleted_patients, merged_into, search_patients
 from patients.services import delete_patient, erase_patient
 from tests.accounts.factories import client_of, make_administrator, make_physician
-from tests.diagnosis.factories import draw_png, make_film
+from tests.diagnosis.factories import draw_png, make_film, make_result
 from tests.patients.factories import make_patient, make_visit
 from xraydx.errors import Conflict, Forbidden, UserError
 
@@ -146,3 +147,25 @@ def test_from_the_offer_to_the_undo_in_pages(pair) -> None:
     assert REASON in client.get("/patients/merges/").content.decode()
     back = client.post(f"/patients/merges/{merge.pk}/undo/")
     assert back.headers["Location"] == f"/patients/{unknown.pk}/"
+
+
+def test_of_two_equal_films_the_signed_one_stays_in_sight_and_both_come_back() -> None:
+    kept, gone, data = make_patient(), make_patient(), draw_png()
+    double = make_result(make_film(make_visit(kept), data=data)).film
+    signed = make_result(make_film(make_visit(gone), data=data))
+    sign_reading(analysis=signed, by=make_physician(), verdict="agree", report="Effusion.")
+    before = facts(kept), facts(gone)
+    admin = make_administrator()
+    merge = merge_patients(kept=kept, gone=gone, reason=REASON, by=admin)
+    assert list(Film.objects.filter(patient=kept, deleted_at=None)) == [signed.film]
+    assert Film.objects.get(pk=double.pk).deleted_at is not None
+    undo_merge(merge=merge, by=admin)
+    assert (facts(kept), facts(gone)) == before
+
+
+def test_a_merge_whose_record_was_deleted_since_is_undone_by_nobody() -> None:
+    kept, gone, admin = make_patient(), make_patient(), make_administrator()
+    merge = merge_patients(kept=kept, gone=gone, reason=REASON, by=admin)
+    delete_patient(patient=kept, by=admin)
+    assert client_of(admin).post(f"/patients/merges/{merge.pk}/undo/").status_code == 404
+    assert Merge.objects.get().undone_at is None
