@@ -15,7 +15,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from ml.anatomy import REGIONS, clean_regions
+from ml.anatomy import REGIONS, settle_regions
 from ml.training.backbone import CHANNELS, START, MobileStages
 from ml.training.data import SHARED, cache_prepared
 from ml.training.layers import double_convolution
@@ -218,13 +218,21 @@ def film_dice(regions: np.ndarray, mask: np.ndarray) -> dict[str, float]:
 
 @torch.no_grad()
 def outline_films(network: nn.Module, pixels: np.ndarray) -> list[np.ndarray]:
-    """Cleaned regions of prepared films [N, S, S] uint8."""
+    """Regions of prepared films [N, S, S] uint8, as serving finds them."""
     network.eval()
+
+    def run(films: np.ndarray) -> np.ndarray:  # [B, S, S] to [B, 4, S, S]
+        stack = torch.from_numpy(films).unsqueeze(1).float() / 255
+        found: np.ndarray = network(stack.contiguous(memory_format=torch.channels_last)).numpy()
+        return found
+
     regions = []
     for start in range(0, len(pixels), 16):
-        stack = torch.from_numpy(np.array(pixels[start : start + 16])).unsqueeze(1).float() / 255
-        output = network(stack.contiguous(memory_format=torch.channels_last)).numpy()
-        regions += [clean_regions(probability) for probability in output]
+        films = np.array(pixels[start : start + 16])
+        regions += [
+            settle_regions(probability, film, lambda look: run(look[None])[0])
+            for probability, film in zip(run(films), films, strict=True)
+        ]
     return regions
 
 

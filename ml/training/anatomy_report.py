@@ -26,7 +26,7 @@ from ml.training.members import (
     LICENCE,
     grey_input,
     keep_checkpoint,
-    load_average,
+    load_last_part,
     round_weights,
 )
 from ml.training.metrics import bootstrap, roc_auc
@@ -128,7 +128,7 @@ def export(
 ) -> Bundle:
     """Measure and export the outline of a finished training."""
     network = AnatomyNetwork()
-    trained = load_average(network, config["name"])
+    trained = load_last_part(network, config)
     round_weights(network)
     metrics = {**measure(network, root, config), **trained}
     contract = Contract(

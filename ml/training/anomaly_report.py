@@ -33,7 +33,8 @@ from ml.training.members import (
     RSNA,
     grey_input,
     keep_checkpoint,
-    load_average,
+    load_last_part,
+    parts_of,
     read_checkpoint,
     round_weights,
 )
@@ -231,12 +232,16 @@ def report(
     return graph, figures, table
 
 
-def stages_of(kind: str, config: dict[str, Any], epochs: int) -> dict[str, Any]:
+def stages_of(config: dict[str, Any]) -> dict[str, Any]:
     """How many epochs of the Reversed Autoencoder were warm-up and how many soft-introspective."""
-    if kind == "unet":
+    if config["kind"] == "unet":
         return {}
-    warm = min(epochs, int(config["warm_epochs"]))
-    return {"warm_up_epochs": warm, "soft_introspective_epochs": epochs - warm}
+    warm = soft = 0
+    for part, spent in parts_of(config):
+        epochs = int(spent["training_epochs"])
+        own = min(epochs, int(part["warm_epochs"]))
+        warm, soft = warm + own, soft + epochs - own
+    return {"warm_up_epochs": warm, "soft_introspective_epochs": soft}
 
 
 def tell(kind: str, metrics: Mapping[str, Any]) -> Evidence:
@@ -272,7 +277,7 @@ def export(
     """Fit the score, measure and export the anomaly network of a finished training."""
     kind = config["kind"]
     network = build(config)
-    trained = load_average(network, config["name"])
+    trained = load_last_part(network, config)
     round_weights(network)
     graph, metrics, table = report(kind, network, root, config)
     contract = Contract(
@@ -283,7 +288,7 @@ def export(
         operating_points={},
         settings={"percentiles": table, "through_px": THROUGH_PX},
     )
-    metrics |= trained | stages_of(kind, config, int(trained["training_epochs"]))
+    metrics |= trained | stages_of(config)
     state = {"config": config, "parts": list(graph.parts), "state": graph.state_dict()}
     keep_checkpoint(kind, version, state)
     return write_bundle(

@@ -9,6 +9,7 @@ from typing import Any
 from ml.bundle import REQUIRED, Bundle, Release
 from ml.training.ablation_table import table
 from ml.training.attempts_table import attempt_lines
+from ml.training.children_table import children_lines
 from ml.training.classifier_page import classifier_lines
 from ml.training.goals import goal_table
 from ml.training.papers import figures_of
@@ -69,6 +70,7 @@ def make_figures(release: Release) -> str:
         ("attempts at the goals that were missed", attempt_lines()),
         ("altered films", robustness_lines()),
         ("the yardstick beside the anomaly networks", yardstick_lines()),
+        ("readers of children's films side by side", children_lines()),
     ):
         if part:
             lines += ["", f"### {title}", "", *part]

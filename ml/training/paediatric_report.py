@@ -1,7 +1,8 @@
 """Exports and measures the reader of children's films.
 
-Calibration and threshold are fitted on val, which holds patients of the official train folder; the
-official test folder is measured whole, and again on the films whose patient number does not stand
+Calibration and threshold are fitted on val, which holds patients of the official train folder, each
+film as it is and once more with the shape of the other class (child_changes.py); the official test
+folder is measured whole, and again on the films whose patient number does not stand
 in the train folder.
 """
 
@@ -16,29 +17,26 @@ import numpy as np
 from ml.bundle import CHILD_LABEL, WEIGHTS, Bundle, Calibration, OperatingPoint
 from ml.classify import calibrate
 from ml.runtime import Graph, to_input
+from ml.training.child_networks import ChildNetwork, PaediatricGraph, build_reader
 from ml.training.data import SHARED
 from ml.training.export import Contract, Evidence, write_bundle
+from ml.training.loop import load_config
 from ml.training.members import (
     GUANGZHOU,
     HOURS,
     grey_input,
     keep_checkpoint,
-    load_average,
     load_draft,
+    load_last_part,
     round_weights,
 )
 from ml.training.metrics import bootstrap, calibration_error, roc_auc
 from ml.training.operating_points import fit_platt, fit_points
-from ml.training.paediatric import (
-    Child,
-    PaediatricGraph,
-    PaediatricNetwork,
-    load_pixels_of,
-    read_children,
-)
+from ml.training.paediatric import Child, load_pixels_of, read_children, swap_shapes_of
 from ml.training.proportions import clopper_pearson
 
 OUTPUTS = ("logits", "maps")
+SWAPPED = "val, shapes of the classes swapped"
 AGES = (1, 6)  # years; the published films are of children of one to five
 LICENCE = "AGPL-3.0-only; started from ImageNet weights (Apache-2.0)"
 PURPOSE = (
@@ -59,11 +57,22 @@ LIMITS = (
 )
 
 
-def _logits(graph: Graph, films: Sequence[Child], config: dict[str, Any], note: str) -> np.ndarray:
-    pixels = load_pixels_of(films, config, note=note)
+def _logits(graph: Graph, pixels: np.ndarray, config: dict[str, Any]) -> np.ndarray:
     expected = grey_input(config["size"])
     rows = [graph.run(to_input(np.asarray(film), expected))[0][0, 0] for film in pixels]
     return np.array(rows, np.float64)
+
+
+def logits_of(
+    network: ChildNetwork, films: Sequence[Child], config: dict[str, Any]
+) -> dict[str, np.ndarray]:
+    """Logits of the graph as it is served, on val, on val with shapes swapped, and on test."""
+    bare = Contract(grey_input(config["size"]), config["preprocessing"], (), OUTPUTS, {})
+    draft = load_draft("paediatric", PaediatricGraph(network).eval(), bare)
+    parts = {name: [f for f in films if f.split == name] for name in ("val", "test")}
+    pixels = {name: load_pixels_of(part, config, note=name) for name, part in parts.items()}
+    pixels[SWAPPED] = swap_shapes_of(pixels["val"], parts["val"])
+    return {name: _logits(draft, stack, config) for name, stack in pixels.items()}
 
 
 def measure(
@@ -97,58 +106,68 @@ def unseen_numbers(films: Sequence[Child]) -> list[bool]:
     return [film.patient not in known for film in films if film.split == "test"]
 
 
-def _fit(logits: np.ndarray, films: Sequence[Child]) -> tuple[Calibration, dict[str, Any]]:
-    truth = np.array([film.pneumonia for film in films], np.float32)
-    calibration = fit_platt(logits, truth)
-    points: dict[str, OperatingPoint] = fit_points(logits, truth, calibration)
-    return calibration, {CHILD_LABEL: points}
+def fit_reader(
+    logits: dict[str, np.ndarray], films: Sequence[Child]
+) -> tuple[Calibration, dict[str, OperatingPoint]]:
+    """Calibrate on the films of val, each as it is and with the other class's shape.
+
+    In the official train folder the shape of a film tells its class; elsewhere it does not.
+    """
+    truth = np.array([film.pneumonia for film in films if film.split == "val"] * 2, np.float32)
+    both = np.concatenate([logits["val"], logits[SWAPPED]])
+    calibration = fit_platt(both, truth)
+    return calibration, fit_points(both, truth, calibration)
+
+
+def measure_reader(
+    logits: dict[str, np.ndarray], films: Sequence[Child], calibration: Calibration, alert: float
+) -> dict[str, Any]:
+    """Figures on val, on val with shapes swapped, on test, and on its numbers not in train."""
+    test = [film for film in films if film.split == "test"]
+    unseen = np.array(unseen_numbers(films))
+    parts = {
+        "val": (logits["val"], [film for film in films if film.split == "val"]),
+        SWAPPED: (logits[SWAPPED], [film for film in films if film.split == "val"]),
+        "test": (logits["test"], test),
+        "test, patient numbers not in train": (
+            logits["test"][unseen],
+            [film for film, new in zip(test, unseen, strict=True) if new],
+        ),
+    }
+    return {
+        name: measure(found, part, calibration=calibration, threshold=alert)
+        for name, (found, part) in parts.items()
+    }
 
 
 def export(
     config: dict[str, Any], version: str, *, root: Path = SHARED, weights: Path = WEIGHTS
 ) -> Bundle:
     """Export what the last training left, calibrated on val and measured on the test folder."""
-    network = PaediatricNetwork()
-    hours = load_average(network, config["name"])
-    keep_checkpoint("paediatric", version, {"state": network.state_dict()})
+    config = load_config(config["ends"]) if "ends" in config else config
+    architecture = config.get("architecture", "")
+    network = build_reader(architecture)
+    hours = load_last_part(network, config)
+    state = {"state": network.state_dict(), "architecture": architecture}
+    keep_checkpoint("paediatric", version, state)
     round_weights(network)
-    graph = PaediatricGraph(network).eval()
     films = read_children(root)
-    parts = {name: [f for f in films if f.split == name] for name in ("val", "test")}
-    bare = Contract(grey_input(config["size"]), config["preprocessing"], (), OUTPUTS, {})
-    draft = load_draft("paediatric", graph, bare)
-    logits = {name: _logits(draft, part, config, name) for name, part in parts.items()}
-    calibration, points = _fit(logits["val"], parts["val"])
-    metrics = _metrics(logits, films, calibration, points[CHILD_LABEL]["alert"].threshold)
+    logits = logits_of(network, films, config)
+    calibration, points = fit_reader(logits, films)
+    metrics = measure_reader(logits, films, calibration, points["alert"].threshold)
+    ill = [film.pneumonia for film in films if film.split == "val"]
     contract = Contract(
-        input=bare.input,
-        preprocessing=bare.preprocessing,
+        input=grey_input(config["size"]),
+        preprocessing=config["preprocessing"],
         labels=(CHILD_LABEL,),
         outputs=OUTPUTS,
-        operating_points=points,
+        operating_points={CHILD_LABEL: points},
         calibration={CHILD_LABEL: calibration},
-        prevalence={CHILD_LABEL: round(float(np.mean([f.pneumonia for f in parts["val"]])), 4)},
+        prevalence={CHILD_LABEL: round(float(np.mean(ill)), 4)},
         settings={"ages": list(AGES)},
     )
     evidence = Evidence(PURPOSE, f"{TRAINING} {HOURS}", LICENCE, {**hours, **metrics}, LIMITS)
+    graph = PaediatricGraph(network).eval()
     return write_bundle(
         "paediatric", version, graph, contract=contract, evidence=evidence, weights=weights
     )
-
-
-def _metrics(
-    logits: dict[str, np.ndarray], films: Sequence[Child], calibration: Calibration, alert: float
-) -> dict[str, Any]:
-    figures = {}
-    for name in ("val", "test"):
-        part = [film for film in films if film.split == name]
-        figures[name] = measure(logits[name], part, calibration=calibration, threshold=alert)
-    unseen = np.array(unseen_numbers(films))
-    test = [film for film in films if film.split == "test"]
-    figures["test, patient numbers not in train"] = measure(
-        logits["test"][unseen],
-        [film for film, new in zip(test, unseen, strict=True) if new],
-        calibration=calibration,
-        threshold=alert,
-    )
-    return figures

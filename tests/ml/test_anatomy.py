@@ -5,7 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ml.anatomy import clean_regions, find_faults, largest_part, measure_regions, outline
+from ml.anatomy import (
+    clean_regions,
+    find_faults,
+    largest_part,
+    measure_regions,
+    outline,
+    settle_regions,
+)
 from ml.bundle import load_bundle
 from ml.imaging.phantom import draw_phantom
 from ml.runtime import load_graph
@@ -67,6 +74,50 @@ def test_no_ratio_is_given_where_the_heart_is_missing() -> None:
     anatomy = measure_regions(regions)
     assert anatomy.cardiothoracic_ratio is None
     assert anatomy.implausible == ("heart_area",)
+
+
+def one_hot(regions: np.ndarray) -> np.ndarray:
+    return np.stack([(regions == index) for index in range(4)]).astype(np.float32)
+
+
+def test_a_plausible_outline_is_taken_at_once() -> None:
+    def run(_: np.ndarray) -> np.ndarray:
+        raise AssertionError("looked again")
+
+    truth = drawn_regions()
+    film = np.zeros(truth.shape, np.uint8)
+    assert np.array_equal(settle_regions(one_hot(truth), film, run), clean_regions(one_hot(truth)))
+
+
+def test_a_film_is_looked_at_again_where_its_outline_is_not_plausible() -> None:
+    truth = drawn_regions()
+    film = np.tile(np.arange(128, dtype=np.uint8), (128, 1))
+    looks = []
+
+    def run(look: np.ndarray) -> np.ndarray:
+        """Finds the chest on the mirrored film alone, with the sides of a mirrored chest."""
+        looks.append(look)
+        swapped = np.array([0, 2, 1, 3])[truth[:, ::-1]]
+        return one_hot(swapped if look[0, 0] > look[0, -1] else np.zeros_like(truth))
+
+    missed = one_hot(np.zeros_like(truth))
+    assert np.array_equal(settle_regions(missed, film, run), clean_regions(one_hot(truth)))
+    assert len(looks) == 1
+
+
+def test_the_first_outline_stays_where_no_look_is_plausible() -> None:
+    truth = drawn_regions()
+    no_heart = np.where(truth == 3, 0, truth)
+    looks = []
+
+    def run(look: np.ndarray) -> np.ndarray:
+        looks.append(float(look.mean()))
+        return one_hot(np.zeros_like(truth))
+
+    film = np.full(truth.shape, 128, np.uint8)
+    assert np.array_equal(settle_regions(one_hot(no_heart), film, run), no_heart)
+    as_it_is, darker, lighter = looks
+    assert darker < as_it_is < lighter
 
 
 def test_a_film_is_outlined_by_a_bundle(tmp_path: Path) -> None:
