@@ -29,6 +29,18 @@ def load_config(name: str) -> dict[str, Any]:
         return {"name": path.stem, **tomllib.load(file)}
 
 
+def configs_of(config: dict[str, Any]) -> list[dict[str, Any]]:
+    """The parts of a training, first to last.
+
+    config: `ends` names the run that is exported, where it is not the config's own; each part's
+    `continues` names the one before
+    """
+    parts = [load_config(config["ends"]) if "ends" in config else config]
+    while "continues" in parts[0]:
+        parts.insert(0, load_config(parts[0]["continues"]))
+    return parts
+
+
 def seed_all(seed: int) -> None:
     """Seed Python, numpy and torch."""
     random.seed(seed)

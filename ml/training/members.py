@@ -13,7 +13,7 @@ from torch import nn
 from ml.bundle import Input
 from ml.runtime import Graph, load_graph
 from ml.training.export import Contract, Evidence, write_bundle
-from ml.training.loop import CHECKPOINTS, TrainingRun, load_config
+from ml.training.loop import CHECKPOINTS, TrainingRun, configs_of
 from ml.training.storing import round_weights
 
 __all__ = [
@@ -51,23 +51,17 @@ def _spent(saved: dict[str, Any]) -> dict[str, float]:
 
 
 def parts_of(config: dict[str, Any]) -> list[tuple[dict[str, Any], dict[str, float]]]:
-    """The parts of a training, last first, each with its hours and epochs.
-
-    config: `ends` names the run that is exported, where it is not the config's own; each part's
-    `continues` names the one before
-    """
-    part: dict[str, Any] | None = load_config(config["ends"]) if "ends" in config else config
-    parts = []
-    while part:
-        parts.append((part, _spent(read_checkpoint(TrainingRun(part["name"]).path))))
-        part = load_config(part["continues"]) if "continues" in part else None
-    return parts
+    """The parts of a training, first to last, each with its hours and epochs."""
+    return [
+        (part, _spent(read_checkpoint(TrainingRun(part["name"]).path)))
+        for part in configs_of(config)
+    ]
 
 
 def load_last_part(network: nn.Module, config: dict[str, Any]) -> dict[str, float]:
     """Load the averaged weights of a training's last part; returns hours and epochs of all."""
     parts = parts_of(config)
-    load_average(network, parts[0][0]["name"])
+    load_average(network, parts[-1][0]["name"])
     return {name: round(sum(spent[name] for _, spent in parts), 2) for name in parts[0][1]}
 
 

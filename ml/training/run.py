@@ -14,7 +14,7 @@ from ml.bundle import OPTIONAL, REQUIRED, WEIGHTS, Bundle, load_release
 from ml.training.ablation_table import changes
 from ml.training.data import SHARED, LayoutError
 from ml.training.documents import PAGE, update_page
-from ml.training.loop import CHECKPOINTS, CONFIGS, load_config
+from ml.training.loop import CHECKPOINTS, CONFIGS, configs_of, load_config
 from ml.training.papers import newest_version, write_release
 
 
@@ -55,7 +55,7 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def train(arguments: argparse.Namespace) -> None:
-    """Train one network, or both anomaly networks; goes on where a run was cut off."""
+    """Train all parts of a network, or both anomaly networks; goes on where a run was cut off."""
     import torch
 
     torch.set_num_threads(arguments.threads)
@@ -66,11 +66,13 @@ def train(arguments: argparse.Namespace) -> None:
         if name == "classifier":
             _train_classifier(arguments)
             continue
-        config = str(arguments.config or CONFIGS / f"{name}.toml")
         if arguments.minutes is not None:
-            print(f"--minutes is for the classifier; {name} follows epochs in {config}")
+            print(f"--minutes is for the classifier; {name} follows the epochs of its config")
         module: Any = importlib.import_module(NETWORKS[name].train)
-        module.train(load_config(config), root=arguments.data, threads=arguments.threads)
+        named = arguments.config
+        parts = configs_of(load_config(name)) if named is None else [load_config(str(named))]
+        for config in parts:
+            module.train(config, root=arguments.data, threads=arguments.threads)
 
 
 def _train_classifier(arguments: argparse.Namespace) -> None:

@@ -75,9 +75,9 @@ def test_a_second_part_starts_from_the_average_of_the_first_and_counts_both(
     assert torch.equal(learner.network.state_dict()["weight"], average["weight"])
     train(second)
     configs = {"first": CONFIG, "second": second}
-    monkeypatch.setattr("ml.training.members.load_config", configs.__getitem__)
+    monkeypatch.setattr("ml.training.loop.load_config", configs.__getitem__)
     parts = parts_of({**CONFIG, "ends": "second"})
-    assert [part["name"] for part, _ in parts] == ["second", "first"]
+    assert [part["name"] for part, _ in parts] == ["first", "second"]
     assert load_last_part(nn.Linear(1, 1), {**CONFIG, "ends": "second"})["training_epochs"] == 3
     configs["first"] = {**CONFIG, "kind": "reversed_ae", "warm_epochs": 2, "ends": "second"}
     configs["second"] = {**second, "warm_epochs": 0}
