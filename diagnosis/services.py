@@ -12,6 +12,7 @@ from django.db.models.functions import Now
 from accounts.models import User
 from accounts.permissions import Capability, require
 from audit.services import record
+from ml.imaging.decode import read_header
 from ml.refusal import Refusal
 from patients.models import Visit
 from xraydx.errors import Conflict, NotFound, UserError
@@ -21,7 +22,7 @@ from .models import Analysis, Film, FilmMove, Reading, UploadKey
 from .readings import is_hidden_from, sign_reading
 from .removal import erase_films_of
 from .states import ACTIVE, FINAL, Status
-from .uploads import KEY_LENGTH, AddedFilm, add_film, queue_reading, study_of
+from .uploads import KEY_LENGTH, AddedFilm, add_film, is_of, queue_reading, study_of
 
 __all__ = [
     "KEY_LENGTH",
@@ -87,7 +88,8 @@ def move_film(*, film: Film, visit: Visit, reason: str, by: User) -> FilmMove:
         film.study = study_of(visit, film.study.study_uid)
         film.visit = visit
         film.patient_id = visit.patient_id
-        film.save(update_fields=["study", "visit", "patient"])
+        film.patient_id_matches = _compared_anew(film, visit)
+        film.save(update_fields=["study", "visit", "patient", "patient_id_matches"])
         for patient_id in {move.from_patient_id, move.to_patient_id}:
             record(
                 actor=by,
@@ -97,6 +99,16 @@ def move_film(*, film: Film, visit: Visit, reason: str, by: User) -> FilmMove:
                 detail={"from_visit": move.from_visit_id, "to_visit": move.to_visit_id},
             )
     return move
+
+
+def _compared_anew(film: Film, visit: Visit) -> bool | None:
+    """Whether the file names the patient whom it is moved to; None where nobody can tell."""
+    if film.patient_id_matches is None:
+        return None
+    try:
+        return is_of(visit.patient, read_header(films.load(film.sha256)))
+    except (films.FilmMissing, films.FilmDamaged, films.StorageUnavailable, Refusal):
+        return None
 
 
 def _held_for_move(film: Film, visit: Visit) -> Film:

@@ -179,8 +179,13 @@ def _names_another(patient: Patient, patient_id_in_file: str | None) -> bool:
     return Patient.objects.filter(mrn_key=named, deleted_at__isnull=True).exists()
 
 
-def _create_film(visit: Visit, digest: films.Digest, header: Header, by: User) -> Film:
+def is_of(patient: Patient, header: Header) -> bool | None:
+    """Whether the file names this patient; None where it names none."""
     named = bool((header.patient_id or "").strip())
+    return not _names_another(patient, header.patient_id) if named else None
+
+
+def _create_film(visit: Visit, digest: films.Digest, header: Header, by: User) -> Film:
     return Film.objects.create(
         study=study_of(visit, header.study_uid or ""),
         visit=visit,
@@ -192,7 +197,7 @@ def _create_film(visit: Visit, digest: films.Digest, header: Header, by: User) -
         height=header.height,
         view=header.view or "",
         sop_uid=header.sop_uid or "",
-        patient_id_matches=not _names_another(visit.patient, header.patient_id) if named else None,
+        patient_id_matches=is_of(visit.patient, header),
         pixel_spacing_mm=header.pixel_spacing_mm,
         bits=header.bits,
         uploaded_by=by,

@@ -17,6 +17,7 @@ from tests.accounts.factories import (
     make_radiologist,
 )
 from tests.diagnosis.factories import draw_png, make_analysis, make_film, make_result
+from tests.ml.imaging.files import dicom_bytes, make_dataset
 from tests.patients.factories import make_patient, make_visit
 from xraydx.errors import Conflict, Forbidden, NotFound, UserError
 
@@ -99,6 +100,17 @@ def test_a_film_is_deleted_once_and_its_bytes_stay() -> None:
 def test_moving_needs_a_reason(reason: str, code: str) -> None:
     with pytest.raises(UserError, match=code):
         services.move_film(film=make_film(), visit=make_visit(), reason=reason, by=make_physician())
+
+
+def test_a_moved_film_is_compared_with_the_patient_whom_it_came_to() -> None:
+    data = dicom_bytes(make_dataset(PatientID="B-2"))
+    film = make_film(make_visit(make_patient(mrn="A-1")), data=data, patient_id_matches=False)
+    there = make_visit(make_patient(mrn="B-2"))
+    services.move_film(film=film, visit=there, reason="mixed up", by=make_physician())
+    assert Film.objects.get().patient_id_matches is True
+    back = make_visit(make_patient(mrn="C-3"))
+    services.move_film(film=film, visit=back, reason="mixed up", by=make_physician())
+    assert Film.objects.get().patient_id_matches is False
 
 
 def test_a_moved_film_is_in_one_history_and_told_in_it() -> None:
