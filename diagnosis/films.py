@@ -251,6 +251,17 @@ def pictured_analyses(folder: str) -> set[UUID]:
 
 
 @_faults_named()
+def stored_folders(parent: str, before: datetime) -> set[UUID]:
+    """Every id with a folder there in which nothing was stored since then."""
+    place, found = storage(), set()
+    for name in filter(UUID_TEXT.fullmatch, _listed(place, parent)[0]):
+        keys = [f"{parent}/{name}/{file}" for file in _listed(place, f"{parent}/{name}")[1]]
+        if all(place.get_modified_time(key) < before for key in keys):
+            found.add(UUID(name))
+    return found
+
+
+@_faults_named()
 def drop_parts(folder: str, before: datetime) -> None:
     """Remove what a write that was cut off before then has left beside the films."""
     place = storage()

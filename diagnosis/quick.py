@@ -10,6 +10,7 @@ from django.conf import settings
 from django.core.files.base import File
 from django.db import transaction
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from accounts.models import User
 from audit.services import record
@@ -19,7 +20,7 @@ from xraydx.errors import NotFound, UserError
 
 from . import films, selectors, tasks
 from .models import QuickRead
-from .quick_reading import FILM, folder_of, key_of
+from .quick_reading import FILM, QUICK, folder_of, key_of
 
 Upload: TypeAlias = "File[bytes] | IO[bytes]"
 
@@ -74,9 +75,16 @@ def view_picture(*, quick_id: UUID, name: str, by: User) -> bytes:
 
 
 def forget_old() -> int:
-    """Drop quick reads and their pictures an hour after they were asked; returns how many."""
-    old = list(QuickRead.objects.filter(created_at__lt=Now() - KEPT).values_list("id", flat=True))
+    """Drop quick reads and their pictures an hour after they were asked; returns how many.
+
+    Files whose row was never committed go, too. raises: films.StorageUnavailable
+    """
+    old = set(QuickRead.objects.filter(created_at__lt=Now() - KEPT).values_list("id", flat=True))
     for quick_id in old:
         films.drop_folder(folder_of(quick_id))
     QuickRead.objects.filter(id__in=old).delete()
+    stored_before = timezone.now() - KEPT
+    stored = films.stored_folders(QUICK, stored_before)
+    for quick_id in stored - set(QuickRead.objects.values_list("id", flat=True)):
+        films.drop_folder(folder_of(quick_id))
     return len(old)

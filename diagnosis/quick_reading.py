@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -26,6 +27,7 @@ from .states import Status
 
 log = logging.getLogger(__name__)
 
+QUICK = "quick"
 FILM = "film.bin"
 PNEUMONIA = "Pneumonia"
 ATTEMPTS = 2
@@ -51,7 +53,7 @@ class Answer:
 
 def folder_of(quick_id: UUID) -> str:
     """Where all files of a quick read lie."""
-    return f"quick/{quick_id}"
+    return f"{QUICK}/{quick_id}"
 
 
 def key_of(quick_id: UUID, name: str) -> str:
@@ -77,7 +79,8 @@ def answer_next() -> bool:
         log.exception("quick read %s failed", quick.id)
         _close(quick, state=Status.FAILED, reason="internal_error")
     # Nothing is kept of the film but its pictures.
-    films.drop_file(key_of(quick.id, FILM))
+    with suppress(films.StorageUnavailable):  # dropped with its pictures
+        films.drop_file(key_of(quick.id, FILM))
     return True
 
 

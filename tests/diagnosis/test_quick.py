@@ -1,7 +1,9 @@
 """Quick reads: one film, one answer, nobody's record, gone after an hour."""
 
 import io
+import os
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,8 +11,9 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
 from diagnosis import films, limits, pipeline, quick, quick_reading
+from diagnosis.management.commands import run_clock
 from diagnosis.models import Film, QuickRead
-from diagnosis.quick_reading import key_of
+from diagnosis.quick_reading import folder_of, key_of
 from ml.imaging.synthetic import sample_film
 from ml.imaging.write import to_png
 from ml.read import Reading
@@ -83,6 +86,36 @@ def test_after_an_hour_nothing_is_left() -> None:
     QuickRead.objects.update(created_at=timezone.now() - timedelta(minutes=61))
     assert quick.forget_old() == 1
     assert not films.storage().exists(key_of(asked.id, "film.png"))
+
+
+def test_a_film_whose_question_was_never_kept_is_dropped_after_an_hour() -> None:
+    kept, lost = ask(), ask()
+    QuickRead.objects.filter(id=lost.id).delete()
+    for asked in (kept, lost):
+        film = Path(films.storage().path(key_of(asked.id, "film.bin")))
+        assert quick.forget_old() == 0
+        assert film.exists()
+        long_ago = film.stat().st_mtime - 2 * 3600
+        os.utime(film, (long_ago, long_ago))
+    quick.forget_old()
+    assert films.storage().exists(key_of(kept.id, "film.bin"))
+    assert not films.storage().exists(folder_of(lost.id))
+
+
+def test_a_storage_that_is_away_ends_neither_worker_nor_clock(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ask()
+
+    def away(*_args: object) -> None:
+        raise films.StorageUnavailable("OSError")
+
+    monkeypatch.setattr(films, "drop_file", away)
+    assert quick_reading.answer_next()
+    monkeypatch.setattr(films, "drop_folder", away)
+    QuickRead.objects.update(created_at=timezone.now() - timedelta(minutes=61))
+    run_clock.tick(sweep=True)
+    assert QuickRead.objects.exists()
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,6 @@ def tick(*, sweep: bool) -> int:
         services.forget_old_keys()
         presence.forget_old()
         queue.forget_old_workers()
-        quick.forget_old()
         removal.erase_expired()
         importing.forget_old()
         sweep_storage()
@@ -63,8 +62,9 @@ def tick(*, sweep: bool) -> int:
 
 
 def sweep_storage() -> None:
-    """Look through a twenty-fourth of the storage: in a day, all of it."""
+    """Drop quick reads, and look through a twenty-fourth of the films: in a day, all of them."""
     try:
+        quick.forget_old()
         removed = removal.sweep(removal.FOLDERS[timezone.now().hour :: 24])
     except films.StorageUnavailable as error:
         log.warning("storage not swept: %s", error)
