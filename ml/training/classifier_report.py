@@ -59,8 +59,9 @@ PURPOSE = (
 )
 TRAINING_DATA = (
     "A part of NIH ChestX-ray14 (NIH Clinical Center; Wang et al., CVPR 2017), split by patient: "
-    "3,300 whole films, 6,228 films that RSNA's radiologists read as normal (Shih et al., "
-    "Radiology AI 2019), and, early in the schedule only, 4,532 films reduced to the lung fields. "
+    "3,300 whole films, 4,532 films reduced to the lung fields (the whole film's member saw them "
+    "early in its schedule only), and 6,228 films that RSNA's radiologists read as normal (Shih et "
+    "al., Radiology AI 2019; faded out of the whole film's member's schedule). "
     "Labels were mined from reports and are about 90 % right. 3,206 of the films also have soft "
     "labels by three public DenseNet-121, whose own training films are a random share of NIH's "
     "patients: this network has indirectly heard of some test patients."
