@@ -41,6 +41,24 @@ def test_a_language_is_chosen_before_the_sign_in(page: Page) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text("Đăng nhập")
 
 
+def test_letters_are_there_on_a_machine_without_them_and_english_loads_no_font(
+    page: Page, signed_in: SignIn
+) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    signed_in(make_user(Role.NURSE))
+    page.goto("/patients/")
+    page.wait_for_load_state("networkidle")
+    assert not [url for url in asked if url.endswith(".woff2")]
+    switch(page, "한국어")
+    page.wait_for_load_state("networkidle")
+    ready = (
+        "document.fonts.ready.then(() => document.fonts.check('15px \"Hangul of xraydx\"', '환자'))"
+    )
+    assert page.evaluate(ready) is True
+    assert len([url for url in asked if url.endswith(".woff2")]) <= 4
+
+
 def test_the_page_stays_when_its_language_changes(page: Page, signed_in: SignIn) -> None:
     signed_in(make_user(Role.NURSE))
     page.goto("/profile/")
