@@ -190,9 +190,12 @@ def chosen_analysis(film: Film, wanted: str | None) -> Analysis:
     return next((row for row in readings if str(row.id) == wanted), readings[0])
 
 
-def film_context(film: Film, analysis: Analysis) -> dict[str, Any]:
-    """Everything that the reading view shows of one analysis."""
-    policy = present()
+def film_context(film: Film, analysis: Analysis, policy: Policy | None = None) -> dict[str, Any]:
+    """Everything that the reading view shows of one analysis.
+
+    policy: the site's rules, here and below asked for where None
+    """
+    policy = policy or present()
     points, prevalences = figures_of_release(analysis.release)
     prevalences = {**prevalences, **policy.prevalence}
     shown = selectors.findings_to_show(analysis, policy)
@@ -204,7 +207,7 @@ def film_context(film: Film, analysis: Analysis) -> dict[str, Any]:
         "visit": film.visit,
         "analysis": analysis,
         "analyses": list(film.analyses.all()),
-        "newer_release": _is_outdated(analysis),
+        "newer_release": _is_outdated(analysis, policy),
         "picture_urls": picture_urls(analysis),
         "cards": cards_of(shown, points, prevalences, policy),
         "all_cards": cards_of(findings, points, prevalences, policy),
@@ -297,12 +300,17 @@ def headline_of(analysis: Analysis, policy: Policy | None = None) -> str:
     return f"{name_of(marked[0].code)} {figure(marked[0].probability)}{more}"
 
 
-def strip_of(films: Iterable[Film], *, hidden: frozenset[UUID] = frozenset()) -> list[StripItem]:
+def strip_of(
+    films: Iterable[Film],
+    *,
+    hidden: frozenset[UUID] = frozenset(),
+    policy: Policy | None = None,
+) -> list[StripItem]:
     """The patient's films in words, in the order given.
 
     hidden: analyses whose findings wait for the reader's first look
     """
-    policy = present()
+    policy = policy or present()
     return [_strip_item(film, policy, hidden) for film in films]
 
 
@@ -351,8 +359,8 @@ def points_of_site(
     return points
 
 
-def _is_outdated(analysis: Analysis) -> bool:
+def _is_outdated(analysis: Analysis, policy: Policy) -> bool:
     try:
-        return analysis.release != selectors.current_release()
+        return analysis.release != selectors.current_release(policy)
     except UserError:  # without a release there is nothing newer to offer
         return False

@@ -15,6 +15,8 @@ from diagnosis import depth, display, quick_words, readings, report, selectors
 from diagnosis.models import Analysis, Film, Reading
 from diagnosis.states import Status
 from ml.vocabulary import NAMES
+from policy.rules import Policy
+from policy.selectors import present
 
 ADULT_FROM = 18
 PNEUMONIA = "Pneumonia"
@@ -36,13 +38,26 @@ class Line:
     words: str
 
 
-def reading_context(film: Film, analysis: Analysis, user: User) -> dict[str, Any]:
-    """Everything that the reading view shows of one analysis to this person."""
-    context = display.film_context(film, analysis)
-    hidden = readings.is_hidden_from(user, analysis)
+def page_context(film: Film, analysis: Analysis, user: User) -> dict[str, Any]:
+    """The whole reading view: what was read, and the patient's films beside it."""
+    policy = present()
+    context = reading_context(film, analysis, user, policy)
+    return {**context, "strip": strip_for(user, film, policy), "modules": MODULES}
+
+
+def reading_context(
+    film: Film, analysis: Analysis, user: User, policy: Policy | None = None
+) -> dict[str, Any]:
+    """Everything that the reading view shows of one analysis to this person.
+
+    policy: the site's rules, here and below asked for where None
+    """
+    policy = policy or present()
+    context = display.film_context(film, analysis, policy)
+    hidden = readings.is_hidden_from(user, analysis, policy)
     context |= {
         "hidden": hidden,
-        "hides": readings.hides_until_first_look(user),
+        "hides": readings.hides_until_first_look(user, policy),
         "viewer": viewer_of(analysis),
         "disease_names": [(code, display.name_of(code)) for code in NAMES],
         "child": child_of(analysis),
@@ -68,9 +83,10 @@ def row_context(analysis: Analysis, user: User) -> dict[str, Any]:
 
 def live_context(analysis: Analysis, user: User) -> dict[str, Any]:
     """The live part; once the analysis is final the strip's words beside it change, too."""
-    context = reading_context(analysis.film, analysis, user)
+    policy = present()
+    context = reading_context(analysis.film, analysis, user, policy)
     if analysis.is_final:
-        context |= {"strip": strip_for(user, analysis.film), "beside": True}
+        context |= {"strip": strip_for(user, analysis.film, policy), "beside": True}
     return context
 
 
@@ -221,13 +237,14 @@ def _is_adult_only(analysis: Analysis) -> bool:
     return age is not None and age < ADULT_FROM
 
 
-def hidden_of(user: User, films: list[Film]) -> frozenset[UUID]:
+def hidden_of(user: User, films: list[Film], policy: Policy | None = None) -> frozenset[UUID]:
     """The newest analyses of these films that wait for the person's first look."""
     newest = [next(iter(film.analyses.all()), None) for film in films]
-    return readings.hidden_from(user, [analysis for analysis in newest if analysis is not None])
+    there = [analysis for analysis in newest if analysis is not None]
+    return readings.hidden_from(user, there, policy)
 
 
-def strip_for(user: User, film: Film) -> list[display.StripItem]:
+def strip_for(user: User, film: Film, policy: Policy | None = None) -> list[display.StripItem]:
     """The patient's films for the strip beside the film."""
     films = list(selectors.history_for(user, film.patient)[: display.STRIP_LENGTH])
-    return display.strip_of(films, hidden=hidden_of(user, films))
+    return display.strip_of(films, hidden=hidden_of(user, films, policy), policy=policy)

@@ -17,6 +17,7 @@ from audit.services import record
 from ml.vocabulary import NAMES
 from patients.services import attend
 from patients.validation import check_one_line
+from policy.rules import Policy
 from policy.selectors import present
 from xraydx.errors import Conflict, UserError
 
@@ -43,23 +44,28 @@ class Added:
     box: tuple[float, float, float, float] | None = None
 
 
-def hides_until_first_look(user: User) -> bool:
-    """Whether this person looks first: their own choice, else the site's."""
+def hides_until_first_look(user: User, policy: Policy | None = None) -> bool:
+    """Whether this person looks first: their own choice, else the site's.
+
+    policy: the site's rules, here and below asked for where None
+    """
     own = user.preferences.get(PREFERENCE)
-    return present().hide_until_first_look if own is None else bool(own)
+    return (policy or present()).hide_until_first_look if own is None else bool(own)
 
 
-def is_hidden_from(user: User, analysis: Analysis) -> bool:
+def is_hidden_from(user: User, analysis: Analysis, policy: Policy | None = None) -> bool:
     """Whether the networks' reading waits for this person's first look."""
-    return bool(hidden_from(user, [analysis]))
+    return bool(hidden_from(user, [analysis], policy))
 
 
-def hidden_from(user: User, analyses: Iterable[Analysis]) -> frozenset[UUID]:
+def hidden_from(
+    user: User, analyses: Iterable[Analysis], policy: Policy | None = None
+) -> frozenset[UUID]:
     """The analyses that wait for this person's first look.
 
     Only who signs readings is asked; who has looked sees it, and everybody once it is signed.
     """
-    if not may(user, Capability.sign_reading) or not hides_until_first_look(user):
+    if not may(user, Capability.sign_reading) or not hides_until_first_look(user, policy):
         return frozenset()
     read = [row for row in analyses if row.status == Status.SUCCEEDED and not row.readings.exists()]
     ids = {row.id for row in read}

@@ -187,10 +187,13 @@ def live_workers() -> QuerySet[WorkerHeartbeat]:
     return WorkerHeartbeat.objects.filter(seen_at__gte=alive_since, state__in=able)
 
 
-def current_release() -> str:
-    """The name of the release that new analyses are read with. raises: UserError("no_release")"""
+def current_release(policy: Policy | None = None) -> str:
+    """The name of the release that new analyses are read with. raises: UserError("no_release")
+
+    policy: the site's rules, asked for where None
+    """
     try:
-        return active_release()
+        return active_release(policy)
     except bundle.ReleaseError as error:
         raise UserError("no_release", status=503) from error
 

@@ -70,9 +70,8 @@ def film(request: HttpRequest, film_id: UUID) -> HttpResponse:
     """The reading view."""
     film = services.view_film(film_id=film_id, by=user_of(request))
     analysis = display.chosen_analysis(film, request.GET.get("analysis"))
-    context = reading_view.reading_context(film, analysis, user_of(request))
-    context["strip"] = reading_view.strip_for(user_of(request), film)
-    context |= {"modules": reading_view.MODULES, "poll_ms": live.FIRST_MS}
+    context = reading_view.page_context(film, analysis, user_of(request))
+    context["poll_ms"] = live.FIRST_MS
     return render(request, "diagnosis/film.html", context)
 
 

@@ -37,9 +37,13 @@ def history(limit: int = 50) -> list[PolicyVersion]:
     return list(PolicyVersion.objects.select_related("by").order_by("-version")[:limit])
 
 
-def active_release() -> str:
-    """Return the name of the release that new films are read with. raises: ReleaseError"""
-    return bundle.current_release(present().release or settings.RELEASE or None)
+def active_release(policy: Policy | None = None) -> str:
+    """Return the name of the release that new films are read with. raises: ReleaseError
+
+    policy: the rules that hold now, asked for where None
+    """
+    policy = policy or present()
+    return bundle.current_release(policy.release or settings.RELEASE or None)
 
 
 def prevalence_of(policy: Policy, release: bundle.Release, code: str) -> float:

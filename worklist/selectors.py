@@ -149,7 +149,7 @@ def _waiting_films(user: User, policy: Policy) -> list[WaitingFilm]:
     newest = {film.id: _Newest.of(film.newest) for film in films if film.newest}
     read = [row.id for row in newest.values() if row.status == Status.SUCCEEDED]
     found = _findings(read, policy)
-    hides = may(user, Capability.sign_reading) and hides_until_first_look(user)
+    hides = may(user, Capability.sign_reading) and hides_until_first_look(user, policy)
     looked = _looked_at(user, read) if hides else set()
     return [
         WaitingFilm(

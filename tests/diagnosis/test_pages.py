@@ -144,7 +144,7 @@ def test_a_page_of_a_film_asks_the_database_a_bounded_number_of_times(
         make_result(make_film(film.visit))
     analysis = make_result(film)
     client = client_of(make_physician())
-    with django_assert_max_num_queries(30):
+    with django_assert_max_num_queries(24):
         client.get(f"/films/{analysis.film_id}/")
 
 

@@ -69,7 +69,7 @@ def test_the_queue_is_asked_for_in_a_fixed_number_of_queries(
     for _ in range(3):
         make_result()
     user = make_physician()
-    with django_assert_num_queries(6):  # type: ignore[operator]
+    with django_assert_num_queries(5):  # type: ignore[operator]
         queue = queue_for(user)
         assert len(display.rows_of(queue.items, queue, people_in(queue.items), user)) == 3
 
