@@ -24,6 +24,8 @@ from ml.training.loop import load_config
 from ml.training.members import (
     GUANGZHOU,
     HOURS,
+    NIH,
+    RSNA,
     grey_input,
     keep_checkpoint,
     load_draft,
@@ -46,7 +48,8 @@ PURPOSE = (
 TRAINING = (
     f"The official train folder of {GUANGZHOU}: films of children of one to five years of one "
     "hospital, split by patient number. 170 patient numbers stand in the official train and test "
-    "folders; most likely the numbering starts again in each, which can't be proved."
+    "folders; most likely the numbering starts again in each, which can't be proved. From its second "
+    f"part on, a fifth of the films drawn are adults' of {NIH}, normal or opacity by {RSNA}."
 )
 LIMITS = (
     "One hospital, children of one to five years; newborns, older children and films of other "
