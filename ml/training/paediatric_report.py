@@ -48,8 +48,8 @@ PURPOSE = (
 TRAINING = (
     f"The official train folder of {GUANGZHOU}: films of children of one to five years of one "
     "hospital, split by patient number. 170 patient numbers stand in the official train and test "
-    "folders; most likely the numbering starts again in each, which can't be proved. From its second "
-    f"part on, a fifth of the films drawn are adults' of {NIH}, normal or opacity by {RSNA}."
+    "folders; most likely the numbering starts again in each, which can't be proved. From its "
+    f"second part on, a fifth of the films drawn are adults' of {NIH}, normal or opacity by {RSNA}."
 )
 LIMITS = (
     "One hospital, children of one to five years; newborns, older children and films of other "
