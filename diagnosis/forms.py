@@ -9,6 +9,7 @@ from diagnosis.models import FirstLook, Reading
 from diagnosis.readings import NOTE_LENGTH, REPORT_LENGTH, Added
 from diagnosis.services import KEY_LENGTH, REASON_LENGTH
 from ml.vocabulary import NAMES
+from policy.rules import KEEP_LEAST_YEARS
 
 
 class UploadForm(forms.Form):
@@ -95,6 +96,12 @@ class FirstLookForm(forms.Form):
 
     impression = forms.ChoiceField(label=_("First look"), choices=FirstLook.Impression.choices)
     codes = forms.MultipleChoiceField(choices=[(name, name) for name in NAMES], required=False)
+
+
+class RetentionForm(forms.Form):
+    """For how many years records would be kept, to see what that takes out."""
+
+    years = forms.IntegerField(label=_("Years"), min_value=KEEP_LEAST_YEARS, max_value=200)
 
 
 class QuickForm(forms.Form):

@@ -29,6 +29,7 @@ urlpatterns = [
         views_reading.first_look_choice,
         name="first_look_choice",
     ),
+    path("retention/", views_removal.keeping, name="retention"),
     path("quick/", views_quick.ask, name="quick"),
     path("quick/<uuid:quick_id>/", views_quick.answer, name="quick_answer"),
     path("quick/<uuid:quick_id>/images/<slug:name>/", views_quick.picture, name="quick_picture"),

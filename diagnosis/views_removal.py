@@ -13,8 +13,10 @@ from accounts.permissions import Capability, require_capability
 from accounts.requests import user_of
 from patients.forms import EraseForm
 from patients.paging import page_context
+from policy.selectors import present
 
-from . import removal
+from . import removal, retention
+from .forms import RetentionForm
 
 
 @never_cache
@@ -50,3 +52,19 @@ def erase(request: HttpRequest, film_id: UUID) -> HttpResponse:
         return redirect("diagnosis:deleted_films")
     status = 422 if request.method == "POST" else 200
     return render(request, "diagnosis/film_erase.html", {"film": film, "form": form}, status=status)
+
+
+@never_cache
+@require_safe
+@require_capability(Capability.erase_patient)
+def keeping(request: HttpRequest) -> HttpResponse:
+    """Show the site's rule on old records, and what it or another one would take out now."""
+    policy = present()
+    form = RetentionForm(request.GET if "years" in request.GET else None)
+    form.fields["years"].initial = policy.keep_years
+    years = form.cleaned_data["years"] if form.is_valid() else policy.keep_years
+    shown = form.is_valid() or not form.is_bound
+    found = retention.preview(user_of(request), years) if years and shown else None
+    context: dict[str, object] = {"form": form, "preview": found}
+    context |= {"rule": policy.keep_years, "erased_after": policy.keep_deleted_days}
+    return render(request, "diagnosis/retention.html", context, status=200 if shown else 422)

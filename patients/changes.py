@@ -49,7 +49,7 @@ def keep_history(
     action: PatientChange.Action,
     *,
     patient: Patient,
-    by: User,
+    by: User | None,
     visit: Visit | None = None,
     values: Values | None = None,
 ) -> None:

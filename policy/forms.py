@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from ml.vocabulary import NAMES
 from policy.rules import (
     KEEP_LEAST_DAYS,
+    KEEP_LEAST_YEARS,
     LEAST_URGENT,
     MAX_WAIT_MINUTES,
     MOST_URGENT,
@@ -24,6 +25,7 @@ WHOLE = (
     "aged_level",
     "hide_until_first_look",
     "keep_deleted_days",
+    "keep_years",
 )
 STEP = {"step": "0.001", "inputmode": "decimal", "autocomplete": "off"}
 
@@ -64,6 +66,17 @@ class RulesForm(forms.Form):
         max_value=36_500,
         help_text=_(
             "For good, with all films. Left empty, they are kept until somebody erases them."
+        ),
+    )
+
+    keep_years = forms.IntegerField(
+        label=_("Delete records after years"),
+        required=False,
+        min_value=KEEP_LEAST_YEARS,
+        max_value=200,
+        help_text=_(
+            "Counted from the last thing that happened in a record. Never one with an unsigned "
+            "film or an open visit. Left empty, all are kept."
         ),
     )
 

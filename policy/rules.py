@@ -14,6 +14,8 @@ MAX_WAIT_MINUTES = (5, 24 * 60)
 TRIAGE_SCALES = ("", "ktas", "esi", "mts", "ats")
 # Time to notice that the wrong patient was deleted.
 KEEP_LEAST_DAYS = 7
+# Whoever comes again within this time finds their former films.
+KEEP_LEAST_YEARS = 2
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ class Policy:
     prevalence: finding → share of this site's films that have it, where it differs from the release
     triage_scale: one of TRIAGE_SCALES
     keep_deleted_days: after these a deleted patient is erased for good; None for never
+    keep_years: so long after the last thing that happened in it a record is deleted; None for never
     release, shadow_release: names; "" for the newest, and for none
     """
 
@@ -57,6 +60,7 @@ class Policy:
     hide_until_first_look: bool = False
     prevalence: Mapping[str, float] = field(default_factory=dict)
     keep_deleted_days: int | None = None
+    keep_years: int | None = None
     release: str = ""
     shadow_release: str = ""
 
@@ -80,6 +84,7 @@ def to_json(policy: Policy) -> dict[str, Any]:
         "hide_until_first_look": policy.hide_until_first_look,
         "prevalence": dict(policy.prevalence),
         "keep_deleted_days": policy.keep_deleted_days,
+        "keep_years": policy.keep_years,
         "release": policy.release,
         "shadow_release": policy.shadow_release,
     }
@@ -106,6 +111,8 @@ def check(policy: Policy) -> None:
         raise ValueError(f"no maximum wait: {policy.max_wait_minutes}")
     if policy.keep_deleted_days is not None and policy.keep_deleted_days < KEEP_LEAST_DAYS:
         raise ValueError(f"no time to keep: {policy.keep_deleted_days}")
+    if policy.keep_years is not None and policy.keep_years < KEEP_LEAST_YEARS:
+        raise ValueError(f"no time to keep records: {policy.keep_years}")
     if policy.triage_scale not in TRIAGE_SCALES:
         raise ValueError(f"no triage scale: {policy.triage_scale}")
     if not MOST_URGENT <= policy.aged_level <= LEAST_URGENT:

@@ -183,6 +183,7 @@ ROWS = [
     Row("diagnosis:others", "post", SEE_ALL, film_gone, GONE, refused=404),
     Row("diagnosis:first_look", "post", SIGN, look_here, HERE, status=302),
     Row("diagnosis:first_look_choice", "post", SIGN, look_choice_here, HERE, status=302),
+    Row("diagnosis:retention", "get", ERASE),
     Row("diagnosis:quick", "get", ALL_ROLES),
     Row("diagnosis:quick", "post", ALL_ROLES, quick_sent, status=302),
     Row("diagnosis:quick_answer", "get", ALL_ROLES, own_quick, "own"),

@@ -10,7 +10,7 @@ from django.db import DatabaseError, InterfaceError, close_old_connections, conn
 from django.utils import timezone
 
 from accounts import services as accounts
-from diagnosis import films, presence, queue, quick, removal, services, tasks
+from diagnosis import films, presence, queue, quick, removal, retention, services, tasks
 from patients import importing
 
 log = logging.getLogger("diagnosis.clock")
@@ -55,6 +55,7 @@ def tick(*, sweep: bool) -> int:
         services.forget_old_keys()
         presence.forget_old()
         queue.forget_old_workers()
+        retention.delete_overdue()
         removal.erase_expired()
         importing.forget_old()
         sweep_storage()
