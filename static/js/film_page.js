@@ -1,7 +1,7 @@
 /** Binds the reading view's buttons, slider and keys to the viewer; starts anew when the live part is swapped. */
 import { Viewer } from "./viewer/viewer.js";
 import { bindGestures, bindKeys } from "./viewer/gestures.js";
-import { keep, kept } from "./preferences.js";
+import { bindSingleKeys, keep, kept, singleKeysAct } from "./preferences.js";
 import { SignForm, forgetDrafts } from "./reading/sign.js";
 import { PriorFilm } from "./reading/prior.js";
 
@@ -88,9 +88,7 @@ class FilmPage {
         keep("strength", slider.value);
       }, { signal });
     }
-    const single = document.querySelector("[data-single-keys]");
-    single.checked = kept("single-keys", "on") === "on";
-    single.addEventListener("change", () => keep("single-keys", single.checked ? "on" : "off"), { signal });
+    bindSingleKeys(document.querySelector("[data-single-keys]"), signal);
   }
 
   bindKeys() {
@@ -108,7 +106,7 @@ class FilmPage {
     keys.j = () => this.sign?.move(1);
     keys.k = () => this.sign?.move(-1);
     keys.m = () => this.sign?.openAdd();
-    bindKeys(keys, () => kept("single-keys", "on") === "on", this.stop.signal);
+    bindKeys(keys, singleKeysAct, this.stop.signal);
   }
 
   /** The form is swapped by itself when it was sent. */

@@ -17,3 +17,12 @@ export function keep(name, value) {
     // As above.
   }
 }
+
+/** Whether a single letter acts (WCAG 2.2, 2.1.4: whoever speaks to the computer may not want it). */
+export const singleKeysAct = () => kept("single-keys", "on") === "on";
+
+/** A checkbox that switches them, here and on the other pages. */
+export function bindSingleKeys(box, signal) {
+  box.checked = singleKeysAct();
+  box.addEventListener("change", () => keep("single-keys", box.checked ? "on" : "off"), { signal });
+}

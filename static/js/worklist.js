@@ -1,5 +1,7 @@
 /** The worklist: keys, ageing of the waiting times, title and tone for a newly raised study. */
 
+import { bindSingleKeys, singleKeysAct } from "./preferences.js";
+
 const SOUND = "xraydx.worklist.sound";
 const table = document.querySelector(".wl-table");
 const news = document.getElementById("worklist-news");
@@ -57,10 +59,13 @@ document.addEventListener("keydown", (event) => {
     return;
   }
   const act = KEYS[event.key] ?? KEYS[event.key.toLowerCase()];
-  if (!act) return;
+  if (!act || (event.key.length === 1 && !singleKeysAct())) return;
   event.preventDefault();
   act();
 });
+
+const single = document.querySelector("[data-single-keys]");
+if (single) bindSingleKeys(single);
 
 // Anywhere in a row opens its film, except where something else is to be pressed.
 table?.addEventListener("click", (event) => {

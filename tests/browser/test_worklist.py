@@ -46,6 +46,22 @@ def test_keys_alone_move_take_release_search_and_open(page: Page, signed_in: Any
     page.wait_for_url(f"**/films/{films[2].id}/")
 
 
+def test_who_switched_single_keys_off_takes_nothing_by_a_letter(page: Page, signed_in: Any) -> None:
+    make_result(named("Kim"))
+    signed_in(make_physician())
+    page.goto("/worklist/")
+    page.locator("#wl-help summary").click()
+    page.locator("#wl-help [data-single-keys]").uncheck()
+    page.keyboard.press("Escape")
+    page.reload()
+    for key in ("j", "t", "ArrowDown", "t"):
+        page.keyboard.press(key)
+    expect(page.locator("tr.is-current")).to_have_count(1)
+    page.locator("#wl-help summary").click()
+    expect(page.locator("#wl-help [data-single-keys]")).not_to_be_checked()
+    assert not Hold.objects.exists()
+
+
 def test_of_two_people_on_one_study_the_second_is_told_and_can_take_over(
     page: Page, chromium: Browser, live_server: Any, signed_in: Any
 ) -> None:
