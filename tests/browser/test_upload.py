@@ -1,15 +1,18 @@
 """Sending films: checks before sending, several at once, questions, a line that breaks."""
 
+import random
 import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from playwright.sync_api import BrowserContext, Page, Route, expect
 
 from accounts.models import User
 from diagnosis.models import Analysis, Film
+from ml.imaging.write import to_png
 from tests.accounts.factories import make_physician, make_radiographer
 from tests.diagnosis.factories import draw_png, make_film
 from tests.patients.factories import make_visit
@@ -165,6 +168,33 @@ def test_a_connection_lost_in_mid_upload_loses_nothing_and_doubles_nothing(
     page.wait_for_url(re.compile("/films/[0-9a-f-]{36}/$"))
     assert len(tries) == 2
     assert Film.objects.filter(visit=zone).count() == 1
+
+
+def test_a_line_that_breaks_while_the_film_goes_out_is_taken_up_again_by_itself(
+    context: BrowserContext, signed_in: SignIn, png: Any
+) -> None:
+    visit = make_visit()
+    signed_in(make_radiographer())
+    page = context.new_page()  # one whose errors are meant: requests that reach nobody
+    page.goto(f"/visits/{visit.id}/films/")
+    line = context.new_cdp_session(page)
+    line.send("Network.enable")
+    slow = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 30_000}
+    line.send("Network.emulateNetworkConditions", slow)
+    noise = random.Random(9).randbytes(900 * 900)  # does not shrink: the file is as large
+    film = to_png(np.frombuffer(noise, np.uint8).reshape(900, 900) / 255)
+    page.set_input_files("#drop-file", png("slow.png", film))
+    row = page.locator(".drop-list > li")
+    expect(row.locator("[data-said]")).to_contain_text(re.compile("%|checked"), timeout=20_000)
+    context.set_offline(True)
+    expect(row.get_by_role("alert")).to_contain_text("The film is kept here")
+    expect(row.get_by_role("button", name="Try again")).to_be_visible()
+    assert not Film.objects.exists()
+    line.detach()
+    context.set_offline(False)
+    page.wait_for_url(re.compile("/films/[0-9a-f-]{36}/$"), timeout=30_000)
+    assert Film.objects.filter(visit=visit).count() == 1
+    page.close()
 
 
 def test_an_answer_lost_after_the_film_arrived_leaves_one_film(
