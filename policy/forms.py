@@ -136,7 +136,13 @@ class RulesForm(forms.Form):
 
 
 class PointsForm(forms.Form):
-    """A threshold for each finding; empty for the release's own."""
+    """A threshold for each finding; empty for the release's own.
+
+    release, after: whose points the page showed, and the last of them that was saved
+    """
+
+    release = forms.CharField(required=False, max_length=64, widget=forms.HiddenInput)
+    after = forms.IntegerField(required=False, min_value=0, widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -146,9 +152,9 @@ class PointsForm(forms.Form):
             )
 
     @classmethod
-    def of(cls, thresholds: Mapping[str, float]) -> "PointsForm":
+    def of(cls, thresholds: Mapping[str, float], *, release: str, after: int) -> "PointsForm":
         """Return the form filled in from the site's thresholds."""
-        return cls(initial=dict(thresholds))
+        return cls(initial={**thresholds, "release": release, "after": after})
 
     def thresholds(self) -> dict[str, float | None]:
         """Return what was sent."""

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from django.conf import settings
-from django.db.models import QuerySet
+from django.db.models import Max, QuerySet
 
 from ml import bundle
 from policy import curves
@@ -30,6 +30,12 @@ def site_points(release: str) -> dict[str, float]:
     """Return the thresholds that the site chose for this release, by finding."""
     rows = SitePoint.objects.filter(release=release).order_by("code", "-id").distinct("code")
     return {row.code: row.threshold for row in rows if row.threshold is not None}
+
+
+def last_point(release: str) -> int:
+    """Return the id of the last threshold that was saved for this release, 0 where none was."""
+    last = SitePoint.objects.filter(release=release).aggregate(last=Max("id"))["last"]
+    return last or 0
 
 
 def history(limit: int = 50) -> list[PolicyVersion]:

@@ -45,14 +45,19 @@ def change_policy(*, by: User, version: int, **changes: Any) -> Policy:
     return after
 
 
-def set_points(*, by: User, release: str, thresholds: Mapping[str, float | None]) -> int:
+def set_points(
+    *, by: User, release: str, thresholds: Mapping[str, float | None], after: int | None = None
+) -> int:
     """Save the thresholds that differ from those that hold, with their effects; returns how many.
 
     thresholds: finding → probability, None for the release's own
-    raises: Forbidden; UserError("release_unknown")
+    after: selectors.last_point of what the change is based on, None where that does not matter
+    raises: Forbidden; UserError("release_unknown"); Conflict("policy_changed_meanwhile")
     """
     require(by, Capability.manage_policy)
     loaded = _whole(release)
+    if after is not None and after != selectors.last_point(release):
+        raise Conflict("policy_changed_meanwhile")
     before, policy = selectors.site_points(release), selectors.present()
     changed = {code: t for code, t in thresholds.items() if before.get(code) != t}
     own = curves.own_thresholds(loaded)

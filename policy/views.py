@@ -75,12 +75,17 @@ def points(request: HttpRequest) -> HttpResponse:
     release = _release()
     if request.method != "POST":
         record(actor=user_of(request), action="policy.view", detail={"release": release.name})
-        return _points_page(request, release, PointsForm.of(selectors.site_points(release.name)))
+        held, after = selectors.site_points(release.name), selectors.last_point(release.name)
+        form = PointsForm.of(held, release=release.name, after=after)
+        return _points_page(request, release, form)
     form = PointsForm(request.POST)
     if not form.is_valid() or "save" not in request.POST:
         return _points_page(request, release, form, status=200 if form.is_valid() else 422)
+    if form.cleaned_data["release"] not in ("", release.name):
+        raise Conflict("policy_changed_meanwhile")
+    after, thresholds = form.cleaned_data["after"], form.thresholds()
     count = services.set_points(
-        by=user_of(request), release=release.name, thresholds=form.thresholds()
+        by=user_of(request), release=release.name, thresholds=thresholds, after=after
     )
     said = ngettext("%(n)d threshold saved.", "%(n)d thresholds saved.", count) % {"n": count}
     messages.success(request, said)

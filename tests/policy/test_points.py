@@ -1,8 +1,10 @@
 """Operating points of the site: what they do, and that films are read with them."""
 
+import re
 from typing import Any
 
 import pytest
+from django.test import Client
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -77,6 +79,27 @@ def test_the_figures_are_shown_before_anything_is_saved(tiny_release: str) -> No
     client.post("/site/points/", {"Mass": "0.9", "save": "1"})
     assert site_points("tiny") == {"Mass": 0.9}
     assert client.post("/site/points/", {"Mass": "2", "save": "1"}).status_code == 422
+
+
+@pytest.mark.django_db
+def test_nobody_saves_points_over_those_of_somebody_else(tiny_release: str) -> None:
+    client = client_of(make_administrator())
+    shown = dict(re.findall(r'name="(release|after)" value="(\w+)"', points_page(client)))
+    assert shown == {"release": "tiny", "after": "0"}
+    set_points(by=make_administrator(), release="tiny", thresholds={"Nodule": 0.8})
+    late = client.post("/site/points/", {**shown, "Mass": "0.9", "save": "1"})
+    assert late.status_code == 409
+    assert site_points("tiny") == {"Nodule": 0.8}
+    other = client.post("/site/points/", {"release": "older", "Mass": "0.9", "save": "1"})
+    assert other.status_code == 409
+    shown = dict(re.findall(r'name="(release|after)" value="(\w+)"', points_page(client)))
+    sent = {**shown, "Nodule": "0.8", "Mass": "0.9", "save": "1"}
+    assert client.post("/site/points/", sent).status_code == 302
+    assert site_points("tiny") == {"Nodule": 0.8, "Mass": 0.9}
+
+
+def points_page(client: Client) -> str:
+    return client.get("/site/points/").content.decode()
 
 
 @pytest.mark.django_db
