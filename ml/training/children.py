@@ -14,7 +14,7 @@ from typing import Any
 from ml.training.child_networks import build_reader
 from ml.training.children_table import STORED
 from ml.training.loop import CHECKPOINTS, load_config
-from ml.training.members import load_average, round_weights
+from ml.training.members import load_average, parts_of, round_weights
 from ml.training.paediatric import read_children
 from ml.training.paediatric_report import fit_reader, logits_of, measure_reader
 
@@ -25,17 +25,20 @@ RUNS = ("paediatric", "paediatric_shapes", "paediatric_xception")
 def measure_run(config: dict[str, Any], data: Path) -> dict[str, Any]:
     """Figures of one run's averaged weights, with calibration and threshold of its own."""
     network = build_reader(config.get("architecture", ""))
-    spent = load_average(network, config["name"])
+    load_average(network, config["name"])
     round_weights(network)
     films = read_children(data)
     logits = logits_of(network, films, config)
     calibration, points = fit_reader(logits, films)
+    parts = parts_of({name: value for name, value in config.items() if name != "ends"})
     weights = sum(parameter.numel() for parameter in network.parameters())
     return {
         "network": type(network).__name__.removesuffix("Network"),
         "weights": weights,
         "megabytes": round(weights * 2 / 1e6, 2),  # in 16 bits
-        "films drawn": int(spent["training_epochs"]) * config["epoch_films"],
+        "films drawn": sum(
+            int(spent["training_epochs"]) * part["epoch_films"] for part, spent in parts
+        ),
         **measure_reader(logits, films, calibration, points["alert"].threshold),
     }
 
