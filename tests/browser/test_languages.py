@@ -52,9 +52,8 @@ def test_letters_are_there_on_a_machine_without_them_and_english_loads_no_font(
     assert not [url for url in asked if url.endswith(".woff2")]
     switch(page, "한국어")
     page.wait_for_load_state("networkidle")
-    ready = (
-        "document.fonts.ready.then(() => document.fonts.check('15px \"Hangul of xraydx\"', '환자'))"
-    )
+    check = "document.fonts.check('15px \"Hangul of xraydx\"', '환자')"
+    ready = f"document.fonts.ready.then(() => {check})"
     assert page.evaluate(ready) is True
     assert len([url for url in asked if url.endswith(".woff2")]) <= 4
 
