@@ -42,7 +42,7 @@ def operations_part() -> str:
     """Time, throughput, shares, the next limit and the pages."""
     films, pages = results.load("films"), results.load("pages")
     return "\n".join([*_films_table(films), "", *_shares(films), "", *_limits(films), "",
-                      *_pages(pages)])  # fmt: skip
+                      *_opening(results.load("opening")), "", *_pages(pages)])  # fmt: skip
 
 
 def _films_table(films: dict[str, Any]) -> list[str]:
@@ -90,6 +90,30 @@ def _limits(films: dict[str, Any]) -> list[str]:
             f"{HOUR_MS // spent['database']:,}."
         )
     return said
+
+
+def _opening(opening: dict[str, Any]) -> list[str]:
+    kinds = {
+        "opened_ms": "a film whose result is there, from the click",
+        "arrived_ms": "a page that waits, from the stored result",
+        "fresh_profile_ms": "from the click, in a browser that has cached nothing",
+    }
+    rows = [(words, opening[name]) for name, words in kinds.items()]
+    view = opening["viewport"]
+    return [
+        f"The reading view until film and findings are on the screen, in Chromium "
+        f"{opening['chromium']} without a GPU, {view['width']} × {view['height']}, on the same "
+        f"machine as server and networks (goal {opening['goal_ms']} ms); beside it, which share "
+        "of the machine was busy with something else before each opening:",
+        "",
+        "| | median | p95 | busy elsewhere |",
+        "|---|---|---|---|",
+        *(
+            f"| {words} | {one['median']} ms | {one['p95']} ms | "
+            f"{100 * one['machine_busy_before']:.0f} % |"
+            for words, one in rows
+        ),
+    ]
 
 
 def _pages(pages: dict[str, Any]) -> list[str]:

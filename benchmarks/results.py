@@ -69,7 +69,7 @@ def glance() -> float:
     """Look for a moment: the share of the machine that works, 0..1."""
     before = busy_seconds()
     time.sleep(GLANCE_S)
-    return (busy_seconds() - before) / (GLANCE_S * (os.cpu_count() or 1))
+    return min(1.0, (busy_seconds() - before) / (GLANCE_S * (os.cpu_count() or 1)))
 
 
 def percentile(values: list[float], share: float) -> float:

@@ -8,6 +8,7 @@ from benchmarks import documents, results
 from benchmarks.pages import GOAL_MS
 
 FILMS, PAGES = results.load("films"), results.load("pages")
+OPENING = results.load("opening")
 ALONE = {each["kind"].split()[0]: each for each in FILMS["rounds"] if each["at_once"] == 1}
 
 
@@ -18,7 +19,7 @@ def test_a_document_says_what_is_stored(name: str) -> None:
     assert text == documents.replaced(text, documents.DOCUMENTS[name]())
 
 
-@pytest.mark.parametrize("said", [FILMS, PAGES])
+@pytest.mark.parametrize("said", [FILMS, OPENING, PAGES])
 def test_figures_name_their_machine_and_day(said: dict[str, Any]) -> None:
     assert said["machine"]["cores"] >= 1
     assert said["machine"]["processor"]
@@ -46,3 +47,14 @@ def test_pages_meet_their_goal_at_a_hospitals_size() -> None:
     assert max(row["p95_ms"] for row in PAGES["pages"]) <= GOAL_MS
     assert 0 < max(row["queries"] for row in PAGES["pages"]) <= 25
     assert min(row["queries"] for row in PAGES["pages"]) > 0
+
+
+@pytest.mark.parametrize("kind", ["opened_ms", "arrived_ms", "fresh_profile_ms"])
+def test_openings_say_how_busy_the_machine_was_and_meet_their_goal_on_a_quiet_one(
+    kind: str,
+) -> None:
+    found = OPENING[kind]
+    assert found["films"] >= 5
+    assert 0 < found["median"] <= found["p95"]
+    if found["machine_busy_before"] < results.QUIET and kind != "fresh_profile_ms":
+        assert found["median"] <= OPENING["goal_ms"]
