@@ -88,10 +88,9 @@ def check_backup(source: Path) -> Manifest:
     try:
         with tarfile.open(source) as archive:
             found = {member.name: _sha256(_open(archive, member)) for member in archive}
-            said = json.load(_open(archive, archive.getmember(MANIFEST)))
-    except (OSError, tarfile.TarError, KeyError, ValueError) as error:
+            manifest = Manifest(**json.load(_open(archive, archive.getmember(MANIFEST))))
+    except (OSError, tarfile.TarError, KeyError, TypeError, ValueError) as error:
         raise BackupError(f"{source} is no whole backup: {error}") from error
-    manifest = Manifest(**said)
     found.pop(MANIFEST)
     if manifest.format != FORMAT:
         raise BackupError(f"{source} has format {manifest.format}; this version reads {FORMAT}.")

@@ -1,5 +1,6 @@
 """A backup that comes back: into an empty database, table by table and byte by byte."""
 
+import io
 import os
 import subprocess
 import sys
@@ -126,6 +127,17 @@ def test_a_damaged_backup_is_refused_before_anything_is_written(
     with pytest.raises(BackupError):
         check_backup(file)
     assert storages["default"].exists(member.name.removeprefix("files/"))
+
+
+@pytest.mark.parametrize("text", [b"[]", b'{"unknown": 1}', b"null", b"no JSON"])
+def test_what_is_no_manifest_is_said_to_be_no_backup(tmp_path: Path, text: bytes) -> None:
+    file = tmp_path / "odd.tar"
+    with tarfile.open(file, "w") as archive:
+        member = tarfile.TarInfo("manifest.json")
+        member.size = len(text)
+        archive.addfile(member, io.BytesIO(text))
+    with pytest.raises(BackupError, match="no whole backup"):
+        check_backup(file)
 
 
 def test_a_backup_overwrites_no_file(settings: object, tmp_path: Path, owner_url: str) -> None:
