@@ -95,6 +95,7 @@ class Report:
     """What page and PDF show; reading is None while nothing is signed.
 
     added: names of what the person found and the networks did not
+    elsewhere: the last signature under another of the networks' readings of the film
     """
 
     analysis: Analysis
@@ -103,6 +104,7 @@ class Report:
     rows: list[Row]
     marks: list[Mark]
     added: list[str]
+    elsewhere: Reading | None = None
 
     @property
     def is_final(self) -> bool:
@@ -131,7 +133,14 @@ def report_of(analysis: Analysis) -> Report:
         rows=[_row(row, reading, marked=row in marked) for row in shown],
         marks=_marks(analysis, reading),
         added=[added_name(item) for item in reading.added] if reading else [],
+        elsewhere=None if reading else signed_elsewhere(analysis),
     )
+
+
+def signed_elsewhere(analysis: Analysis) -> Reading | None:
+    """The last signature on the film under another of the networks' readings of it."""
+    others = Reading.objects.filter(analysis__film=analysis.film_id).exclude(analysis=analysis)
+    return others.select_related("signed_by").order_by("-signed_at").first()
 
 
 def added_words(report: Report) -> str:

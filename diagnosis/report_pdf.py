@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import unicodedata
 from functools import lru_cache
 from pathlib import Path
 
@@ -30,6 +31,7 @@ from reportlab.platypus import (
 )
 from reportlab.platypus import Image as Picture
 
+from diagnosis.models import Reading
 from diagnosis.report import Mark, Report, added_words
 
 FONT = "report"
@@ -37,6 +39,9 @@ FONT_FILE = Path(__file__).parent / "fonts" / "report.ttf"
 MARGIN = 18 * mm
 TEXT, MUTED, RULE = HexColor("#16202b"), HexColor("#51606f"), HexColor("#d3dae2")
 MACHINE, OWN = (204, 41, 29), (10, 90, 168)
+# Signs that people type in reports, in signs of the font.
+INSTEAD = {"→": "->", "←": "<-", "≥": ">=", "≤": "<=", "≈": "~", "\u03bc": "\u00b5"}
+MISSING = "?"
 PICTURE_PX = 1000
 PICTURE_WIDTH, PICTURE_HEIGHT = 95 * mm, 95 * mm
 
@@ -86,6 +91,9 @@ def _story(report: Report, picture: bytes | None, title: str) -> list[Flowable]:
         _pairs(facts_of(report)),
         Spacer(1, 5 * mm),
     ]
+    if _lacks_letters(report):
+        said = _("A question mark stands for letters that this print does not have: see the page.")
+        story[-1:] = [Paragraph(_escape(said), small), Spacer(1, 5 * mm)]
     for line in report.text.splitlines():
         story.append(Paragraph(_escape(line) or "&nbsp;", plain))
     if words := added_words(report):
@@ -157,6 +165,8 @@ def _film(png: bytes, marks: list[Mark]) -> Picture:
 def state_of(report: Report) -> str:
     """Preliminary or final, by whom and when."""
     reading = report.reading
+    if reading is None and report.elsewhere is not None:
+        return _read_again(report.elsewhere)
     if reading is None:
         return _("Preliminary: by the networks alone, not signed by a physician.")
     at = date_format(localtime(reading.signed_at), "SHORT_DATETIME_FORMAT")
@@ -164,6 +174,12 @@ def state_of(report: Report) -> str:
     if reading.version > 1:
         return _("Final, amended: version %(version)d, signed by %(by)s, %(at)s.") % said
     return _("Final: signed by %(by)s, %(at)s.") % said
+
+
+def _read_again(signed: Reading) -> str:
+    at = date_format(localtime(signed.signed_at), "SHORT_DATETIME_FORMAT")
+    words = _("Preliminary: the film was read again after %(by)s had signed it, %(at)s.")
+    return words % {"by": str(signed.signed_by), "at": at}
 
 
 def facts_of(report: Report) -> list[tuple[str, str]]:
@@ -203,5 +219,32 @@ def _draw_foot(canvas: Canvas, lines: list[str]) -> None:
     canvas.restoreState()
 
 
+def printable(text: str) -> str:
+    """The text in letters of the font; one that has no like there becomes MISSING."""
+    held, whole = _letters(), unicodedata.normalize("NFC", text)
+    return "".join(letter if ord(letter) in held else _like(letter) for letter in whole)
+
+
+def _like(letter: str) -> str:
+    if unicodedata.category(letter) in {"Cc", "Cf"} or "\ufe00" <= letter <= "\ufe0f":
+        return " " if letter == "\t" else ""  # the others take no place of their own
+    like = INSTEAD.get(letter) or unicodedata.normalize("NFKC", letter)
+    return like if all(ord(part) in _letters() for part in like) else MISSING
+
+
+@lru_cache(maxsize=1)
+def _letters() -> frozenset[int]:
+    return frozenset(pdfmetrics.getFont(_register_font()).face.charToGlyph)
+
+
+def _lacks_letters(report: Report) -> bool:
+    """Whether something that people wrote holds letters that are printed as MISSING."""
+    note = report.reading.note if report.reading else ""
+    said = [report.text, note, state_of(report), *report.added]
+    said += [value for _label, value in facts_of(report)]
+    return any(printable(text).count(MISSING) > text.count(MISSING) for text in said)
+
+
 def _escape(text: str) -> str:
+    text = printable(text)
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

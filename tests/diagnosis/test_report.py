@@ -10,7 +10,7 @@ from diagnosis import readings, report, report_pdf
 from diagnosis.models import Analysis
 from diagnosis.readings import Added
 from policy.services import change_policy
-from tests.accounts.factories import client_of, make_administrator, make_physician
+from tests.accounts.factories import client_of, make_administrator, make_nurse, make_physician
 from tests.diagnosis.factories import make_film, make_result
 from tests.patients.factories import make_patient, make_visit
 
@@ -39,6 +39,20 @@ def test_every_name_is_printed_whole(family: str, given: str) -> None:
     assert family in text
     assert given in text
     assert "Not for diagnosis without a physician." in text
+
+
+@pytest.mark.django_db
+def test_a_letter_that_the_font_lacks_is_marked_and_never_left_out() -> None:
+    text = pdf_text(result_of("金", "Иван"))
+    assert "?, ????" in text
+    assert "A question mark stands for letters that this print does not have" in text
+    assert "A question mark" not in pdf_text(result_of("Kim", "Ara"))
+
+
+def test_signs_that_people_type_are_printed_in_signs_of_the_font() -> None:
+    typed = "ratio ≥ 0.5 → 5 \u03bcm, 3㎝, é as e\u0301"
+    assert report_pdf.printable(typed) == "ratio >= 0.5 -> 5 \u00b5m, 3cm, é as é"
+    assert report_pdf.printable("漢字 👍") == "?? ?"
 
 
 def test_the_font_holds_hangul_and_vietnamese_and_its_licence_is_beside_it() -> None:
@@ -123,3 +137,20 @@ def test_what_the_physician_added_is_named_though_no_box_was_drawn() -> None:
     words = "Added by the physician: Nodule, clip."
     assert words in client_of(make_physician()).get(f"/analyses/{analysis.id}/report/").text
     assert words in pdf_text(analysis)
+
+
+@pytest.mark.django_db
+def test_a_film_read_again_after_it_was_signed_still_names_the_signature() -> None:
+    film = make_film()
+    signed = make_result(film)
+    physician = make_physician(full_name="Dr Park")
+    readings.sign_reading(analysis=signed, by=physician, verdict="agree", report="Small effusion.")
+    again = make_result(film)
+    client = client_of(make_nurse())
+    for address in (f"/films/{film.id}/", f"/analyses/{again.id}/report/"):
+        text = client.get(address).text
+        assert "Dr Park" in text
+        assert f"/analyses/{signed.id}/report/" in text
+        assert "not signed by a physician" not in text
+        assert "Not signed yet." not in text
+    assert "read again after Dr Park had signed it" in pdf_text(again)
