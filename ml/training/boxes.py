@@ -57,6 +57,17 @@ def known_kinds(film: Film, boxed: set[str]) -> np.ndarray:
     return np.array([*known, float(read_by_rsna)], dtype=np.float32)
 
 
+def take_opacity_for(item: BoxedFilm, label: str) -> BoxedFilm:
+    """Give a film whose boxes of opacity are boxes of a label instead; the label is known there."""
+    opacity, kind = KINDS.index(OPACITY), KINDS.index(label)
+    if not (item.kinds == opacity).any():
+        return item
+    known = item.known.copy()
+    known[kind] = 1.0
+    kinds = np.where(item.kinds == opacity, kind, item.kinds)
+    return BoxedFilm(item.film, item.boxes, kinds, known)
+
+
 def read_boxed_films(root: Path, *, split: str) -> list[BoxedFilm]:
     """Collect the films of a split that have a box, and those on which no finding is seen."""
     opacity = read_opacity_boxes(root)

@@ -17,7 +17,15 @@ from safetensors.torch import load_file
 from torch import nn
 
 from ml.training import torchvision_shim
-from ml.training.boxes import KINDS, BoxedFilm, Shake, draw_epoch, read_boxed_films, shake_film
+from ml.training.boxes import (
+    KINDS,
+    BoxedFilm,
+    Shake,
+    draw_epoch,
+    read_boxed_films,
+    shake_film,
+    take_opacity_for,
+)
 from ml.training.data import SHARED, cache_prepared
 from ml.training.loop import Learner, TrainingRun, autocast, begin, run_epoch, seed_all
 from ml.training.members import read_checkpoint
@@ -148,6 +156,8 @@ def train(config: dict[str, Any], *, root: Path = SHARED, threads: int = 1) -> T
     torch.set_num_threads(threads)
     seed_all(config["seed"])
     train_films = read_boxed_films(root, split="train")
+    if "opacity_as" in config:
+        train_films = [take_opacity_for(item, config["opacity_as"]) for item in train_films]
     val_films = [item for item in read_boxed_films(root, split="val") if len(item.boxes)]
     number = config["preprocessing"]
     pixels = prepare_films(train_films, size=config["stored"], number=number, note="boxed")

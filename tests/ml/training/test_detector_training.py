@@ -7,7 +7,16 @@ import pytest
 import torch
 
 from ml.imaging.phantom import draw_phantom
-from ml.training.boxes import KINDS, OPACITY, BoxedFilm, Shake, known_kinds, move_boxes, shake_film
+from ml.training.boxes import (
+    KINDS,
+    OPACITY,
+    BoxedFilm,
+    Shake,
+    known_kinds,
+    move_boxes,
+    shake_film,
+    take_opacity_for,
+)
 from ml.training.data import Film
 from ml.training.detector import LesionNetwork, train_epoch
 from ml.training.detector_report import Match, average_precision, best_overlaps, run_network
@@ -59,6 +68,19 @@ def test_a_detector_learns_drawn_opacities() -> None:
     blind = best_overlaps(held, run_network(LesionNetwork(size=SIZE), films), kinds=(OPACITY,))
     gained = np.mean([iou for *_, iou in found]) - np.mean([iou for *_, iou in blind])
     assert gained > 0.03
+
+
+def test_boxes_of_opacity_can_be_taken_for_a_label() -> None:
+    known = np.zeros(len(KINDS), np.float32)
+    kinds = np.array([KINDS.index(OPACITY), KINDS.index("Mass")])
+    item = BoxedFilm(NOBODY, np.zeros((2, 4), np.float32), kinds, known)
+    taken = take_opacity_for(item, "Pneumonia")
+    assert [KINDS[kind] for kind in taken.kinds] == ["Pneumonia", "Mass"]
+    assert taken.known[KINDS.index("Pneumonia")] == 1
+    assert taken.known.sum() == 1
+    assert not item.known.any()
+    without = BoxedFilm(NOBODY, item.boxes[1:], kinds[1:], known)
+    assert take_opacity_for(without, "Pneumonia") is without
 
 
 def test_boxes_move_with_their_film() -> None:
