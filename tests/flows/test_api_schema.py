@@ -20,7 +20,8 @@ from schemathesis.specs.openapi.checks import (
 
 from diagnosis import tasks
 from diagnosis.models import Analysis
-from tests.accounts.factories import make_token
+from diagnosis.readings import Added, sign_reading
+from tests.accounts.factories import make_radiologist, make_token
 from tests.diagnosis.factories import make_result
 from tests.diagnosis.tiny_release import tiny_release, tiny_weights  # noqa: F401
 
@@ -61,11 +62,16 @@ def token() -> str:
 def make_known() -> dict[str, str]:
     """Ids of things that are there, so that not every call ends with 404."""
     done = make_result()
+    added = [Added("Nodule", "left", (0.1, 0.2, 0.3, 0.4))]
+    signed = sign_reading(
+        analysis=done, by=make_radiologist(), findings={"Effusion": "agree"}, added=added
+    )
     return {
         "patient_id": str(done.film.patient_id),
         "visit_id": str(done.film.visit_id),
         "film_id": str(done.film_id),
         "analysis_id": str(done.id),
+        "reading_id": str(signed.id),
         "name": "film",
     }
 
