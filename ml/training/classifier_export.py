@@ -73,12 +73,18 @@ class ClassifierGraph(nn.Module):
         return torch.stack([maps.mean((2, 3)), *others]).mean(0), maps
 
 
+def side_of(config: dict[str, Any]) -> int:
+    """Side at which a network is served: the one that it learned on, unless its config differs."""
+    return int(config.get("served", config["size"]))
+
+
 def _member(state: dict[str, Any], bits: int) -> Member:
     config = state["config"]["network"]
     network = build_network(config, outputs=len(state["labels"]), start=None)
     network.load_state_dict(state["weights"])
     round_weights(network, bits=bits)
-    return Member(network, size=config["size"], mirrored=bool(config.get("mirrored", False)))
+    mirrored = bool(config.get("mirrored", False))
+    return Member(network, size=side_of(config), mirrored=mirrored)
 
 
 def load_serving(checkpoint: Path) -> nn.Module:
@@ -152,7 +158,7 @@ def _write(
     """Write the bundle twice: its figures are taken from the graph as it is served."""
     configs = [member["config"]["network"] for member in members]
     first = configs[0]
-    views = {config.get("view", WHOLE): config["size"] for config in configs}
+    views = {config.get("view", WHOLE): side_of(config) for config in configs}
     expected = Input(max(views.values()), len(members), first["mean"], first["std"])
     bare = Contract(
         expected,

@@ -1,11 +1,13 @@
 """Stores a graph's weights in fewer bits: the graph itself turns them back to float32.
 
-In 16 bits by default. In 8, every kernel of a convolution has a scale of its own, so that the
-largest weight is 127 steps. Engines compute in float32 either way.
+In 16 bits by default. In 8, every kernel of a convolution over channels has a step of its own, so
+that its largest weight is 127 steps; those of one channel are few and stay in 16 bits. Engines
+compute in float32 either way.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import zip_longest
 
 import numpy as np
@@ -30,7 +32,7 @@ def store_weights(graph: onnx.ModelProto, *, bits: int = 16) -> None:
         if values.dtype != np.float32 or values.size < LARGE:
             continue
         graph.graph.initializer.remove(tensor)
-        if bits == 8 and tensor.name in kernels:
+        if bits == 8 and tensor.name in kernels and in_8_bits(values.shape):
             decoded += _in_8_bits(graph, tensor.name, values)
         else:
             decoded += _in_16_bits(graph, tensor.name, values)
@@ -62,6 +64,11 @@ def _in_8_bits(graph: onnx.ModelProto, name: str, values: np.ndarray) -> list[on
     ]
 
 
+def in_8_bits(shape: Sequence[int]) -> bool:
+    """Whether kernels [O, I, h, w] may be stored in 8 bits: those over several channels."""
+    return shape[1] > 1
+
+
 def step_of(kernels: torch.Tensor) -> torch.Tensor:
     """Give the step of each kernel in 8 bits; kernels: [O, ...]; returns: [O, 1, ...], above 0."""
     largest = kernels.flatten(1).abs().amax(1).clamp_min(1e-12)
@@ -69,7 +76,7 @@ def step_of(kernels: torch.Tensor) -> torch.Tensor:
 
 
 def _rounded(kernels: torch.Tensor, bits: int) -> torch.Tensor:
-    if bits == 16:
+    if bits == 16 or not in_8_bits(kernels.shape):
         return kernels.half().float()
     step = step_of(kernels)
     return torch.round(kernels / step) * step
