@@ -56,5 +56,6 @@ def test_openings_say_how_busy_the_machine_was_and_meet_their_goal_on_a_quiet_on
     found = OPENING[kind]
     assert found["films"] >= 5
     assert 0 < found["median"] <= found["p95"]
-    if found["machine_busy_before"] < results.QUIET and kind != "fresh_profile_ms":
+    # The goal is for a result that comes while the page is open.
+    if found["machine_busy_before"] < results.QUIET and kind == "arrived_ms":
         assert found["median"] <= OPENING["goal_ms"]
