@@ -201,13 +201,15 @@ def shuffle_weights(path: Path, target: Path, *, head_only: bool, seed: int = 0)
     head_only: the last convolution alone, whose outputs are the maps
     """
     model = onnx.load(str(path))
-    casts = {node.output[0]: node.input[0] for node in model.graph.node if node.op_type == "Cast"}
-    last = [node for node in model.graph.node if node.op_type == "Conv"][-1].input[1]
-    head = casts.get(last, last)
+    makers = {node.output[0]: node for node in model.graph.node}
+    head = [node for node in model.graph.node if node.op_type == "Conv"][-1].input[1]
+    while head in makers:  # through what turns stored weights back to float32
+        head = makers[head].input[0]
     rng = np.random.default_rng(seed)
     for tensor in model.graph.initializer:
         values = numpy_helper.to_array(tensor)
-        if values.size < 2 or values.dtype.kind != "f" or (head_only and tensor.name != head):
+        weighs = values.dtype.kind == "f" or values.dtype == np.int8
+        if values.size < 2 or not weighs or (head_only and tensor.name != head):
             continue
         shuffled = rng.permutation(values.reshape(-1)).reshape(values.shape)
         tensor.CopyFrom(numpy_helper.from_array(shuffled.astype(values.dtype), tensor.name))
