@@ -113,7 +113,7 @@ def test_what_a_killed_supervisor_left_is_ended_by_the_next(running: Installatio
     with installation() as one:
         one.start()
         wait_for(one.answers, seconds=90)
-        wait_for(lambda: len(one.noted_children()) == 4, seconds=60)
+        wait_for(lambda: len(one.noted_children()) == 5, seconds=60)
         left = one.noted_children()
         assert one.process is not None
         one.process.kill()
