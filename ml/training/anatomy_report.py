@@ -27,10 +27,10 @@ from ml.training.members import (
     grey_input,
     keep_checkpoint,
     load_last_part,
-    round_weights,
 )
 from ml.training.metrics import bootstrap, roc_auc
 from ml.training.proportions import clopper_pearson
+from ml.training.storing import round_weights
 
 
 def interval_of_mean(values: Sequence[float]) -> dict[str, float]:

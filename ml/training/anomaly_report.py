@@ -36,9 +36,9 @@ from ml.training.members import (
     load_last_part,
     parts_of,
     read_checkpoint,
-    round_weights,
 )
 from ml.training.metrics import roc_auc
+from ml.training.storing import round_weights
 
 PURPOSES = {
     "unet": "Says how unlike normal films a film is, by what a plain U-Net autoencoder misses.",

@@ -14,9 +14,10 @@ from typing import Any
 from ml.training.child_networks import build_reader
 from ml.training.children_table import STORED
 from ml.training.loop import CHECKPOINTS, load_config
-from ml.training.members import load_average, parts_of, round_weights
+from ml.training.members import load_average, parts_of
 from ml.training.paediatric import read_children
 from ml.training.paediatric_report import fit_reader, logits_of, measure_reader
+from ml.training.storing import round_weights
 
 COMMAND = "python -m ml evaluate children"
 RUNS = ("paediatric", "paediatric_shapes", "paediatric_xception")

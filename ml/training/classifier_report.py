@@ -71,10 +71,10 @@ LIMITS = (
     "Small lesions (nodule, mass, pleural thickening) and fine lines are the weak ones.",
     "Labels on which it is measured were mined from reports: a part of its errors are theirs.",
     "Films of the list of normals are told from other normal films even after both pass through "
-    "224 px (the figure is in the table): how they were stored still shows. Figures in which both lists "
-    "take part are too good; the one on 448-px films alone is not.",
-    "Half of the answer comes from the lungs as they were outlined: where the outline is wrong, so is "
-    "what is read. The map is that of the other half, the whole film.",
+    "224 px (the figure is in the table): how they were stored still shows. Figures in which both "
+    "lists take part are too good; the one on 448-px films alone is not.",
+    "Half of the answer comes from the lungs as they were outlined: where the outline is wrong, so "
+    "is what is read. The map is that of the other half, the whole film.",
     "Calibrated at the prevalence of a collection rich in findings; where findings are rarer, "
     "probabilities are too high. What alerts are worth is computed at a stated prevalence instead.",
 )

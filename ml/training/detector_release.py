@@ -40,8 +40,8 @@ from ml.training.members import (
     keep_checkpoint,
     load_average,
     load_draft,
-    round_weights,
 )
+from ml.training.storing import round_weights
 from ml.vocabulary import BOX_LABELS
 
 BESIDE_MAPS = "best boxes, measured as the classifier's maps are"

@@ -26,9 +26,9 @@ from ml.training.members import (
     keep_checkpoint,
     load_average,
     load_draft,
-    round_weights,
 )
 from ml.training.proportions import clopper_pearson
+from ml.training.storing import round_weights
 
 REFUSED = 0.97  # share of each unfit kind of val that the threshold keeps out, and no more
 LOWEST, HIGHEST = 0.02, 0.9

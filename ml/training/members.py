@@ -14,12 +14,6 @@ from ml.bundle import Input
 from ml.runtime import Graph, load_graph
 from ml.training.export import Contract, Evidence, write_bundle
 from ml.training.loop import CHECKPOINTS, TrainingRun, configs_of
-from ml.training.storing import round_weights
-
-__all__ = [
-    "GUANGZHOU", "HOURS", "LICENCE", "NIH", "RSNA", "grey_input", "keep_checkpoint",
-    "load_average", "load_draft", "load_last_part", "parts_of", "read_checkpoint", "round_weights",
-]  # fmt: skip
 
 LICENCE = "AGPL-3.0"
 NIH = "NIH ChestX-ray14 (NIH Clinical Center; Wang et al., CVPR 2017)"

@@ -30,12 +30,12 @@ from ml.training.members import (
     keep_checkpoint,
     load_draft,
     load_last_part,
-    round_weights,
 )
 from ml.training.metrics import bootstrap, calibration_error, roc_auc
 from ml.training.operating_points import fit_platt, fit_points
 from ml.training.paediatric import Child, load_pixels_of, read_children, swap_shapes_of
 from ml.training.proportions import clopper_pearson
+from ml.training.storing import round_weights
 
 OUTPUTS = ("logits", "maps")
 SWAPPED = "val, shapes of the classes swapped"
