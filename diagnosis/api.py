@@ -56,9 +56,10 @@ class FilmPages(CursorPagination):
     page_size = 50
 
 
-class AnalysisPages(CursorPagination):
-    """Analyses by cursor: the last change first, or, from `since` on, in the order of change."""
+class SincePages(CursorPagination):
+    """Rows by cursor: the latest by `moment` first, or, from `since` on, in its order."""
 
+    moment: str
     page_size = 50
     page_size_query_param = "page_size"
     max_page_size = 200
@@ -66,8 +67,14 @@ class AnalysisPages(CursorPagination):
     def get_ordering(self, request: Request, queryset: Any, view: Any) -> tuple[str, ...]:
         """What `since` lists grows at its end while it is being read."""
         if request.query_params.get("since"):
-            return ("updated_at", "id")
-        return ("-updated_at", "-id")
+            return (self.moment, "id")
+        return (f"-{self.moment}", "-id")
+
+
+class AnalysisPages(SincePages):
+    """Analyses in the order of their last change."""
+
+    moment = "updated_at"
 
 
 class QuotaHandler(FileUploadHandler):

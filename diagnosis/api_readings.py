@@ -1,11 +1,9 @@
 """Signed readings for programs: read-only, version by version."""
 
-from typing import Any
 from uuid import UUID
 
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -13,22 +11,14 @@ from rest_framework.views import APIView
 from accounts.requests import user_of
 
 from . import services
-from .api import CURSOR, page_response, since_of
+from .api import CURSOR, SincePages, page_response, since_of
 from .api_serializers import ReadingPage, ReadingSerializer
 
 
-class ReadingPages(CursorPagination):
-    """Readings by cursor: the last signature first, or, from `since` on, as they were signed."""
+class ReadingPages(SincePages):
+    """Readings in the order of their signature."""
 
-    page_size = 50
-    page_size_query_param = "page_size"
-    max_page_size = 200
-
-    def get_ordering(self, request: Request, queryset: Any, view: Any) -> tuple[str, ...]:
-        """What `since` lists grows at its end while it is being read."""
-        if request.query_params.get("since"):
-            return ("signed_at", "id")
-        return ("-signed_at", "-id")
+    moment = "signed_at"
 
 
 PAGE_SIZE = OpenApiParameter("page_size", {"type": "integer", "minimum": 1, "maximum": 200})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 
 import cv2
@@ -13,7 +14,7 @@ from ml.bundle import WEIGHTS, Bundle, Spec, load_bundle
 from ml.classify import LUNGS, LUNGS_FROM_PX, film_views, views_of
 from ml.imaging.lungs import cut_lungs
 from ml.imaging.preprocess import prepare
-from ml.runtime import load_graph
+from ml.runtime import Graph, load_graph
 from ml.training.data import Film, cache_made, load_pixels
 from ml.training.papers import newest_version
 
@@ -29,7 +30,10 @@ class Outlines:
 
     def __init__(self, weights: Path = WEIGHTS) -> None:
         self.bundle = load_bundle(weights, "anatomy", newest_version("anatomy", weights=weights))
-        self._graph = load_graph(self.bundle)
+
+    @cached_property
+    def _graph(self) -> Graph:
+        return load_graph(self.bundle)  # only where films are not in the cache yet
 
     def lungs(self, pixels: np.ndarray) -> np.ndarray:
         """Lungs of a film [H, W] float32; returns [M, M] bool."""
