@@ -18,9 +18,9 @@ import numpy as np
 
 from ml.training.ablation_table import BASE, FOLDER
 from ml.training.classifier import CONFIG, Config, Training, read_config, steps_of
-from ml.training.classifier_fit import kept_logits
 from ml.training.classifier_network import infer
 from ml.training.data import CACHE, Film, cache_prepared
+from ml.training.folds import kept_logits
 from ml.training.loop import CHECKPOINTS
 from ml.training.metrics import bootstrap, mean_auc, roc_auc
 from ml.training.targets import truth_of

@@ -32,7 +32,6 @@ from ml.training.classifier_fit import (
     fit_all_points,
     fit_calibration,
     fitting_sample,
-    published_truth,
     stated_prevalence,
 )
 from ml.training.classifier_groups import (
@@ -46,6 +45,7 @@ from ml.training.metrics import bootstrap, calibration_error, mean_auc, roc_auc
 from ml.training.operating_points import measure_point
 from ml.training.papers import Contract, Evidence, contract_of, rewrite
 from ml.training.progress import track
+from ml.training.targets import published_truth
 from ml.training.views import Views, cache_views
 from ml.vocabulary import ABNORMAL, CLASSIFIER_LABELS, NAMES
 

@@ -23,13 +23,13 @@ from ml.training.classifier_fit import (
     describe,
     fit_all_points,
     fit_calibration,
-    published_truth,
 )
 from ml.training.classifier_report import evidence_of, logits_of
 from ml.training.data import Film, LayoutError, read_layout, split_into_folds
 from ml.training.metrics import bootstrap, calibration_error, roc_auc
 from ml.training.operating_points import measure_point
 from ml.training.papers import contract_of, rewrite
+from ml.training.targets import published_truth
 from ml.vocabulary import CLASSIFIER_LABELS
 
 FEWEST = 10  # films with a finding, and without it, for a fit of its own

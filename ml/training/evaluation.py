@@ -14,13 +14,13 @@ import numpy as np
 
 from ml.bundle import Bundle, Release, load_release
 from ml.classify import calibrate
-from ml.training.classifier_fit import published_truth
 from ml.training.classifier_report import films_of, logits_of
 from ml.training.documents import PAGE, update_page
 from ml.training.goals import goal_lines, stored_figures
 from ml.training.papers import figures_of
 from ml.training.plots import write_curves
 from ml.training.remeasure import AGAIN
+from ml.training.targets import published_truth
 from ml.vocabulary import ABNORMAL, CLASSIFIER_LABELS
 
 TOLERANCE = 0.005  # by which engines of other processors may differ

@@ -8,6 +8,7 @@ model of ROC analysis), and the points are where that model puts them.
 from __future__ import annotations
 
 import math
+from statistics import NormalDist
 
 import numpy as np
 
@@ -15,7 +16,6 @@ from ml.bundle import Calibration, OperatingPoint
 from ml.classify import calibrate
 
 SLOPE_SPREAD = 0.5  # how far the slope may stray from 1 without many films that say so
-NORMAL_90, NORMAL_95 = 1.2816, 1.6449  # quantiles of the standard normal distribution
 
 
 def fit_platt(logits: np.ndarray, truth: np.ndarray, *, rounds: int = 50) -> Calibration:
@@ -87,29 +87,40 @@ def _crossing(low: tuple[float, float], high: tuple[float, float]) -> float:
 
 
 def fit_points(
-    logits: np.ndarray, truth: np.ndarray, calibration: Calibration
+    logits: np.ndarray,
+    truth: np.ndarray,
+    calibration: Calibration,
+    *,
+    least_specificity: float | None = None,
 ) -> dict[str, OperatingPoint]:
     """Choose the operating points of one label, as calibrated probabilities.
 
     logits: [N]; truth: [N] 0/1; where one class has no film, every point is a probability of 0.5
-    returns: alert (where sensitivity + specificity is greatest), sensitive (90 % sensitivity),
-    specific (95 % specificity), each with what it does on these films
+    least_specificity: of the alert, 0..1
+    returns: sensitive (90 % sensitivity), youden (where sensitivity + specificity is greatest),
+    alert (youden, or the point of the least specificity where that is higher), specific (95 %
+    specificity), each with what it does on these films
     """
     positive = np.asarray(truth, dtype=bool)
     probability = np.array([calibrate(float(logit), calibration) for logit in logits])
     if positive.all() or not positive.any():
         point = measure_point(0.5, probability, truth)
-        return dict.fromkeys(("alert", "sensitive", "specific"), point)
+        return dict.fromkeys(("sensitive", "youden", "alert", "specific"), point)
     without, with_it = logits[~positive], logits[positive]
     spread0 = float(without.std()) + 1e-6
     # the spread of few films is drawn towards that of the many
     share = with_it.size / (with_it.size + 10)
     spread1 = share * float(with_it.std()) + (1 - share) * spread0 + 1e-6
     mean0, mean1 = float(without.mean()), float(with_it.mean())
+    youden = _crossing((mean0, spread0), (mean1, spread1))
+    quiet = -math.inf
+    if least_specificity is not None:
+        quiet = mean0 + NormalDist().inv_cdf(least_specificity) * spread0
     marks = {
-        "alert": _crossing((mean0, spread0), (mean1, spread1)),
-        "sensitive": mean1 - NORMAL_90 * spread1,
-        "specific": mean0 + NORMAL_95 * spread0,
+        "sensitive": mean1 - NormalDist().inv_cdf(0.90) * spread1,
+        "youden": youden,
+        "alert": max(youden, quiet),
+        "specific": mean0 + NormalDist().inv_cdf(0.95) * spread0,
     }
     return {
         name: measure_point(calibrate(logit, calibration), probability, truth)

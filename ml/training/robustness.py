@@ -18,12 +18,12 @@ from ml.gate import Gate, load_gate
 from ml.imaging.radiograph import Header, Radiograph
 from ml.read import Reader, load_reader
 from ml.runtime import load_graph, to_input
-from ml.training.classifier_fit import published_truth
 from ml.training.classifier_report import films_of
 from ml.training.data import Film, load_pixels
 from ml.training.metrics import bootstrap, mean_auc
 from ml.training.progress import track
 from ml.training.robustness_table import STORED
+from ml.training.targets import published_truth
 from ml.training.views import Views
 from ml.vocabulary import NAMES
 

@@ -31,6 +31,19 @@ def truth_of(films: Sequence[Film]) -> np.ndarray:
     return truth
 
 
+def published_truth(films: Sequence[Film]) -> np.ndarray:
+    """Labels as published; abnormal where there is any.
+
+    returns: [N, len(CLASSIFIER_LABELS)] float32 of 0 and 1
+    """
+    truth = np.zeros((len(films), len(CLASSIFIER_LABELS)), np.float32)
+    for row, film in enumerate(films):
+        for column, label in enumerate(CLASSIFIER_LABELS):
+            truth[row, column] = label in film.labels
+        truth[row, CLASSIFIER_LABELS.index(ABNORMAL)] = bool(film.labels)
+    return truth
+
+
 def targets_of(
     films: Sequence[Film],
     soft: dict[str, dict[str, float]],

@@ -35,9 +35,20 @@ def test_points_do_what_they_are_named_for():
     points = fit_points(logits, truth, Calibration(1.0, 0.0))
     assert points["sensitive"].sensitivity == pytest.approx(0.90, abs=0.015)
     assert points["specific"].specificity == pytest.approx(0.95, abs=0.01)
-    alert = points["alert"]
-    assert points["sensitive"].threshold < alert.threshold < points["specific"].threshold
-    assert alert.sensitivity + alert.specificity > 1.66  # of 1.683 at best, for a gap of 2
+    youden = points["youden"]
+    assert points["sensitive"].threshold < youden.threshold < points["specific"].threshold
+    assert youden.sensitivity + youden.specificity > 1.66  # of 1.683 at best, for a gap of 2
+    assert points["alert"] == youden
+
+
+def test_an_alert_is_as_specific_as_was_asked_and_never_less_than_youdens_point():
+    logits, truth = drawn(20_000)
+    by = Calibration(1.0, 0.0)
+    quiet = fit_points(logits, truth, by, least_specificity=0.9)
+    assert quiet["alert"].specificity == pytest.approx(0.90, abs=0.01)
+    assert quiet["youden"].threshold < quiet["alert"].threshold < quiet["specific"].threshold
+    loud = fit_points(logits, truth, by, least_specificity=0.5)
+    assert loud["alert"] == loud["youden"]
 
 
 def test_points_are_thresholds_of_the_calibrated_probability():
