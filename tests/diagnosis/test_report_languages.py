@@ -20,9 +20,9 @@ pytestmark = pytest.mark.django_db
 @pytest.mark.parametrize(
     ("language", "family", "given", "shown", "title"),
     [
-        ("ko", "김", "아라", "김아라", "흉부 영상 보고서"),
+        ("ko", "김", "아라", "김아라", "흉부 X선 판독문"),
         ("ko", "Nguyễn", "Thị Ngọc Ánh", "Nguyễn Thị Ngọc Ánh", "기흉"),
-        ("vi", "Nguyễn", "Thị Ngọc Ánh", "Nguyễn Thị Ngọc Ánh", "Báo cáo phim ngực"),
+        ("vi", "Nguyễn", "Thị Ngọc Ánh", "Nguyễn Thị Ngọc Ánh", "Phiếu kết quả X-quang ngực"),
         ("vi", "Võ", "Linh", "Võ Linh", "Tràn khí màng phổi"),
     ],
 )
