@@ -123,10 +123,12 @@ def _add_measuring(commands: Any) -> None:
             else None,
         )
         command.add_argument("--data", type=Path, help="folder of films (default: $XRAYDX_SHARED)")
-        if name != "evaluate":
-            command.add_argument(
-                "--version", required=True, help="name of the new version, for example 2026.11.21"
-            )
+        command.add_argument(
+            "--version",
+            required=name != "evaluate",
+            help="name of the new version, for example 2026.11.21"
+            + ("; its graph stays, what was measured is new" if name == "evaluate" else ""),
+        )
         if name == "export":
             command.add_argument(
                 "--checkpoint",

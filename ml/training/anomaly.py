@@ -25,6 +25,7 @@ from ml.training.autoencoders import (
     squared_error,
 )
 from ml.training.data import SHARED, cache_prepared, read_layout
+from ml.training.groups import Cases, groups_of
 from ml.training.loop import (
     Learner,
     TrainingRun,
@@ -44,6 +45,7 @@ class PlainFilm:
     """A film for the anomaly networks.
 
     truth: normal or abnormal; group: which comparison it belongs to
+    known: the groups by what is known of its patient (ml.training.groups)
     """
 
     path: Path
@@ -53,6 +55,12 @@ class PlainFilm:
     group: str
     truth: str
     labels: frozenset[str] = frozenset()
+    known: tuple[str, ...] = ()
+
+
+def cases_of(films: Sequence[PlainFilm]) -> Cases:
+    """Films with their patients and groups."""
+    return Cases([film.patient for film in films], [film.known for film in films])
 
 
 def read_children(root: Path) -> list[PlainFilm]:
@@ -69,6 +77,7 @@ def read_children(root: Path) -> list[PlainFilm]:
                 split=row["split"],
                 group="children",
                 truth="normal" if row["class"] == "NORMAL" else "abnormal",
+                known=("children of Guangzhou",),
             )
             for row in csv.DictReader(file)
         ]
@@ -95,6 +104,7 @@ def read_plain_films(root: Path) -> list[PlainFilm]:
                 group=group,
                 truth="normal" if normal else "abnormal",
                 labels=film.labels,
+                known=groups_of(film),
             )
         )
     return films + read_children(root)

@@ -8,11 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from ml.training.anomaly import PlainFilm, read_children
+from ml.anomaly import read_percentile
+from ml.training.adjudicated import read_adjudicated
+from ml.training.anomaly import PlainFilm, cases_of, read_children
 from ml.training.data import read_boxes, read_layout
+from ml.training.groups import BY_GROUP, compare_groups
 from ml.training.metrics import bootstrap, roc_auc
 
+MINED = "nih_mined_labels"
 TEST_ONLY = "guangzhou_numbers_not_in_train"
+OPACITY = "Airspace opacity"
+ALARM = 95.0  # percentile of normal films, beyond which a film is called unusual here
 MARGIN = 8  # part of a side that is left out: the frame and burned-in letters are not the chest
 
 Sides = dict[str, tuple[np.ndarray, np.ndarray]]
@@ -43,7 +49,7 @@ def comparisons(
         elif film.group == "normals":
             put("opacity_v_all_normals", row, False)
         else:
-            put("nih_mined_labels", row, bool(film.labels))
+            put(MINED, row, bool(film.labels))
             if reading in ("normal", "opacity"):
                 put("opacity_v_normal_448px", row, reading == "opacity")
                 put("opacity_v_all_normals", row, reading == "opacity")
@@ -65,6 +71,96 @@ def measure_areas(films: Sequence[PlainFilm], sides: Sides, distance: np.ndarray
         interval = bootstrap(roc_auc, truth, distance[rows], groups=patients)
         result[name] = {**interval.rounded(), "films": len(rows), "abnormal": int(truth.sum())}
     return result
+
+
+def measure_test(
+    films: Sequence[PlainFilm],
+    root: Path,
+    distance: np.ndarray,
+    percentiles: Mapping[str, Sequence[float]],
+) -> dict[str, Any]:
+    """Areas over all and by group, labels of several radiologists, false alarms; distance: [N]."""
+    sides = compare_within(films, root)
+    score = np.array([read_percentile(float(value), percentiles) for value in distance])
+    return {
+        "test": measure_areas(films, sides, distance),
+        "radiologists": measure_adjudicated(films, distance, read_adjudicated(root)),
+        f"AUC, NIH's mined labels{BY_GROUP}": areas_by_group(
+            [films[row] for row in sides[MINED][0]], sides[MINED][1], distance[sides[MINED][0]]
+        )
+        if MINED in sides
+        else {},
+        **adjudicated_by_group(films, distance, read_adjudicated(root)),
+        f"normal films called unusual{BY_GROUP}": alarms_by_group(films, score > ALARM),
+    }
+
+
+def areas_by_group(
+    films: Sequence[PlainFilm], truth: np.ndarray, distance: np.ndarray
+) -> dict[str, Any]:
+    """AUC in every group of films; truth, distance: [N]."""
+    return compare_groups(
+        lambda drawn: roc_auc(truth[drawn], distance[drawn]), cases_of(films), called="AUC"
+    )
+
+
+def alarms_by_group(films: Sequence[PlainFilm], alarmed: np.ndarray) -> dict[str, Any]:
+    """Share of the normal films that are alarmed [N] about, in every group."""
+    rows = np.array([row for row, film in enumerate(films) if film.truth == "normal"], int)
+    return compare_groups(
+        lambda drawn: float(alarmed[rows][drawn].mean()),
+        cases_of([films[row] for row in rows]),
+        called=f"share beyond the percentile {ALARM:g}",
+        lower_is_better=True,
+        share=True,
+    )
+
+
+def _adjudicated(
+    films: Sequence[PlainFilm], adjudicated: Mapping[str, Mapping[str, bool]]
+) -> tuple[list[int], np.ndarray]:
+    """Rows of the films that several radiologists labelled, and whether any finding was there."""
+    rows = [row for row, film in enumerate(films) if film.name in adjudicated]
+    return rows, np.array([any(adjudicated[films[row].name].values()) for row in rows], bool)
+
+
+def measure_adjudicated(
+    films: Sequence[PlainFilm],
+    distance: np.ndarray,
+    adjudicated: Mapping[str, Mapping[str, bool]],
+) -> dict[str, Any]:
+    """AUC for any finding that several radiologists saw, beside the same by mined labels."""
+    rows, truth = _adjudicated(films, adjudicated)
+    if not rows:
+        return {}
+    patients = [films[row].patient for row in rows]
+    truths = {
+        "any finding, by radiologists": truth,
+        "any label, by mined labels": np.array([bool(films[row].labels) for row in rows]),
+        "airspace opacity, by radiologists": np.array(
+            [adjudicated[films[row].name][OPACITY] for row in rows]
+        ),
+    }
+    return {
+        "films": len(rows),
+        **{
+            name: bootstrap(roc_auc, known, distance[rows], groups=patients).rounded()
+            for name, known in truths.items()
+        },
+    }
+
+
+def adjudicated_by_group(
+    films: Sequence[PlainFilm],
+    distance: np.ndarray,
+    adjudicated: Mapping[str, Mapping[str, bool]],
+) -> dict[str, Any]:
+    """AUC for any finding of several radiologists in every group; empty without such labels."""
+    rows, truth = _adjudicated(films, adjudicated)
+    if not rows:
+        return {}
+    found = areas_by_group([films[row] for row in rows], truth, distance[rows])
+    return {f"AUC, any finding of several radiologists{BY_GROUP}": found}
 
 
 def boxes_by_film(root: Path) -> dict[str, list[tuple[float, ...]]]:

@@ -14,17 +14,19 @@ from ml.anomaly import THROUGH_PX
 from ml.bundle import WEIGHTS, Bundle
 from ml.training.anomaly import PlainFilm, build, load_small, read_plain_films
 from ml.training.anomaly_measure import (
+    ALARM,
     TEST_ONLY,
     boxes_by_film,
     compare_within,
-    measure_areas,
     measure_pointing,
+    measure_test,
     rows_with_boxes,
 )
 from ml.training.anomaly_score import AnomalyGraph, fit_percentiles
 from ml.training.autoencoders import ReversedAutoencoder
 from ml.training.data import SHARED
 from ml.training.export import Contract, Evidence, write_bundle
+from ml.training.groups import verdict
 from ml.training.members import (
     GUANGZHOU,
     HOURS,
@@ -216,7 +218,7 @@ def report(
     boxed = rows_with_boxes(test.films, boxes_by_film(root))
     table = fit_percentiles(distances_of(graph, val.found)[normal])
     figures = {
-        "test": measure_areas(test.films, test.sides, distances_of(graph, test.found)),
+        **measure_test(test.films, root, distances_of(graph, test.found), table),
         "pointing_at_nih_boxes": measure_pointing(
             [test.films[row] for row in boxed],
             maps_of(graph, test.pixels[boxed]),
@@ -255,7 +257,10 @@ def tell(kind: str, metrics: Mapping[str, Any]) -> Evidence:
         "val_normal_group: one network, its score fitted on normal adults, on normal children, on "
         "both as one group, or by the nearer of two groups, which is served.",
         "The map shows what is brighter than expected; air where none belongs does not show.",
+        f"By group, a normal film is called unusual beyond the percentile {ALARM:g}; age, sex and "
+        "view of Guangzhou's children are not known film by film, so they are one group.",
         HOURS,
+        verdict(metrics),
     ]
     if metrics.get("soft_introspective_epochs") == 0:
         limits.append(

@@ -8,13 +8,13 @@ from typing import Any
 
 from ml.bundle import Bundle, OperatingPoint
 from ml.classify import alerts_in_100, true_in_100
+from ml.training.groups_table import comparison_lines
 from ml.training.papers import figures_of
 from ml.vocabulary import NAMES
 
-POINTS = ("sensitive", "alert", "specific")
+POINTS = ("sensitive", "youden", "alert", "specific")
 SECTIONS = {
     "abnormal": "The answer abnormal",
-    "mean AUC of 13 on test, by group": "By age, sex, view and official list",
     "AUC by labels of several radiologists": "Against labels of several radiologists",
     "attention on boxes of test": "Attention maps on the boxes of test films",
 }
@@ -51,7 +51,7 @@ def _points(metrics: Mapping[str, Any], bundle: Bundle) -> list[str]:
         "|---|---|---|---|---|---|---|",
     ]
     for name in (*NAMES, "abnormal"):
-        for kind in POINTS:
+        for kind in (kind for kind in POINTS if kind in measured[name]):
             point, test = bundle.spec.operating_points[name][kind], measured[name][kind]
             lines.append(
                 f"| {name} | {kind} | {point.threshold:.3f} | "
@@ -81,4 +81,4 @@ def classifier_lines(bundle: Bundle) -> list[str]:
         if metrics.get(key):
             rows = [f"| {name} | {value} |" for name, value in figures_of(metrics[key])]
             lines += ["", f"#### {title}", "", "| figure | value |", "|---|---|", *rows]
-    return lines
+    return [*lines, *comparison_lines(metrics)]

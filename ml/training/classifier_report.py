@@ -25,6 +25,7 @@ from ml.classify import calibrate
 from ml.imaging.preprocess import resize_area
 from ml.runtime import load_graph, to_input
 from ml.training.abnormal_report import Scored, measure_abnormal
+from ml.training.adjudicated import read_adjudicated
 from ml.training.attention_report import measure_attention
 from ml.training.classifier_fit import (
     Points,
@@ -37,10 +38,10 @@ from ml.training.classifier_fit import (
 from ml.training.classifier_groups import (
     by_group,
     by_radiologists,
-    read_adjudicated,
-    worse_groups,
+    by_radiologists_and_group,
 )
 from ml.training.data import Film, load_pixels, read_layout
+from ml.training.groups import verdict
 from ml.training.metrics import bootstrap, calibration_error, mean_auc, roc_auc
 from ml.training.operating_points import measure_point
 from ml.training.papers import Contract, Evidence, contract_of, rewrite
@@ -82,9 +83,8 @@ LIMITS = (
 
 def evidence_of(metrics: Mapping[str, Any]) -> Evidence:
     """What the classifier's card says, with these figures."""
-    groups = metrics.get("mean AUC of 13 on test, by group", {})
-    worse = [f"Worse than the rest by more than chance allows: {n}." for n in worse_groups(groups)]
-    return Evidence(PURPOSE, TRAINING_DATA, LICENCE, metrics, (*LIMITS, *worse))
+    limits = [*LIMITS, verdict(metrics)]
+    return Evidence(PURPOSE, TRAINING_DATA, LICENCE, metrics, limits)
 
 
 @dataclass(frozen=True)
@@ -206,6 +206,9 @@ def measure(
         "AUC on val": _areas(logits["val"], films["val"]),
         "mean AUC of 13 on test, by group": by_group(logits["test"], published_truth(test), test),
         "AUC by labels of several radiologists": by_radiologists(given, test, adjudicated),
+        "mean AUC of 3 findings by several radiologists, by group": by_radiologists_and_group(
+            given, test, adjudicated
+        ),
         "abnormal": measure_abnormal(plain, softened, calibration=calibration, points=points),
         **_by_threshold(logits["test"], test, calibration, points),
     }

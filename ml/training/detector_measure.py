@@ -17,6 +17,7 @@ from ml.training.detector_report import (
     match_all,
     mean_precision,
 )
+from ml.training.groups import FEWEST_OF_A_MEAN, Cases, compare_groups, groups_of
 from ml.training.localising import Seen, boxed_findings
 from ml.vocabulary import BOX_LABELS
 
@@ -85,6 +86,38 @@ def measure_hits(seen: Sequence[Seen], lesions: Sequence[Sequence[Lesion]]) -> d
             **{f"hit_{level}": round(float((own > level).mean()), 3) for level in OVERLAPS},
         }
     return result
+
+
+def hits_by_group(
+    seen: Sequence[Seen], lesions: Sequence[Sequence[Lesion]], level: float
+) -> dict[str, Any]:
+    """Share of the boxed findings that the best box hits, in every group of films."""
+    pairs = list(boxed_findings(seen))
+    hit = np.array([top_overlap(lesions[i], seen[i].item, kind) > level for i, kind in pairs])
+    return compare_groups(
+        lambda drawn: float(hit[drawn].mean()),
+        cases_of([seen[i] for i, _ in pairs]),
+        called="share",
+        fewest=FEWEST_OF_A_MEAN,
+    )
+
+
+def false_by_group(seen: Sequence[Seen], lesions: Sequence[Sequence[Lesion]]) -> dict[str, Any]:
+    """Boxes drawn per normal film, in every group of films."""
+    counts = np.array([sum(x.shown for x in own) for own in lesions], float)
+    return compare_groups(
+        lambda drawn: float(counts[drawn].mean()),
+        cases_of(seen),
+        called="boxes per film",
+        lower_is_better=True,
+        fewest=FEWEST_OF_A_MEAN,
+    )
+
+
+def cases_of(seen: Sequence[Seen]) -> Cases:
+    """Films, or boxed findings by their films, with patients and groups."""
+    films = [one.item.film for one in seen]
+    return Cases([film.patient for film in films], [groups_of(film) for film in films])
 
 
 def measure_precision(seen: Sequence[Seen], lesions: Sequence[Sequence[Lesion]]) -> dict[str, Any]:

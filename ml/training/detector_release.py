@@ -20,7 +20,9 @@ from ml.training.detector import LesionNetwork, prepare_films
 from ml.training.detector_measure import (
     GATES,
     chance_hits,
+    false_by_group,
     fit_thresholds,
+    hits_by_group,
     lesions_alone,
     lesions_of,
     measure_false,
@@ -31,6 +33,7 @@ from ml.training.detector_measure import (
 )
 from ml.training.detector_report import Output, run_network
 from ml.training.export import Contract, Evidence, write_bundle
+from ml.training.groups import BY_GROUP, verdict
 from ml.training.localising import Seen, Watch, fit_rules, group_all, load_helper, store_rules
 from ml.training.members import (
     HOURS,
@@ -150,7 +153,22 @@ def measure(
         lesions = lesions_of(test.normal_groups[name], gate, thresholds)
         figures[name] = measure_false(seen, lesions)
     figures["gate_on_test"] = try_gates(test.boxed, test.groups, test.normal_groups, points)
-    return figures
+    return figures | compare(test, gate, thresholds)
+
+
+def compare(test: Part, gate: float, thresholds: Mapping[str, float]) -> dict[str, Any]:
+    """Findings hit and false boxes by group."""
+    lesions = lesions_of(test.groups, gate, thresholds)
+    hits = {
+        f"boxed findings hit, IoU > {level}{BY_GROUP}": hits_by_group(test.boxed, lesions, level)
+        for level in (0.1, 0.3)
+    }
+    return hits | {
+        f"boxes per normal film, {name}{BY_GROUP}": false_by_group(
+            test.normal[key], lesions_of(test.normal_groups[key], gate, thresholds)
+        )
+        for key, name in (("normal_films_448px", "448 px"), ("normals_224px", "224 px"))
+    }
 
 
 def tell(metrics: Mapping[str, Any]) -> Evidence:
@@ -171,6 +189,8 @@ def tell(metrics: Mapping[str, Any]) -> Evidence:
             "gate: power of the classifier's probability in the score; the rest is the detector's. "
             "Chosen on val by average precision plus drawn boxes that hit; thresholds aim at "
             "0.16 boxes per normal val film.",
+            "By group, `films` are boxed findings where findings hit are counted.",
+            verdict(metrics),
             HOURS,
         ],
     )

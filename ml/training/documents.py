@@ -12,10 +12,12 @@ from ml.training.attempts_table import attempt_lines
 from ml.training.children_table import children_lines
 from ml.training.classifier_page import classifier_lines
 from ml.training.goals import goal_table
+from ml.training.groups import BY_GROUP
+from ml.training.groups_table import comparison_lines, summary_lines
 from ml.training.papers import figures_of
 from ml.training.robustness_table import robustness_lines
 from ml.training.speed_table import speed_lines
-from ml.training.stage_tables import gate_lines, group_lines
+from ml.training.stage_tables import gate_lines, normal_lines
 from ml.training.yardstick_table import yardstick_lines
 
 PAGE = Path("docs/models.md")
@@ -48,7 +50,8 @@ def _members_table(release: Release) -> list[str]:
 
 
 def _other_table(bundle: Bundle) -> list[str]:
-    rows = [row for row in figures_of(metrics_of(bundle)) if "–" in row[1] and "(" in row[1]]
+    metrics = {name: v for name, v in metrics_of(bundle).items() if not name.endswith(BY_GROUP)}
+    rows = [row for row in figures_of(metrics) if "–" in row[1] and "(" in row[1]]
     return ["| figure | value |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows)]
 
 
@@ -57,13 +60,15 @@ def make_figures(release: Release) -> str:
     lines = [BEGIN, "", f"Release {release.name}, made on {release.created}.", ""]
     lines += _members_table(release)
     lines += ["", "### what was aimed at", "", *goal_table(release), *CURVES]
+    stored = {name: metrics_of(bundle) for name, bundle in release.bundles.items()}
+    lines += ["", "### by age, sex, view and other groups", "", *summary_lines(stored)]
     lines += ["", "### classifier", "", *classifier_lines(release.bundles["classifier"])]
     for member in (*REQUIRED, "paediatric"):
         if member != "classifier" and member in release.bundles:
             bundle = release.bundles[member]
             lines += ["", f"### {member}", "", *_other_table(bundle)]
             figures = metrics_of(bundle)
-            lines += [*gate_lines(figures), *group_lines(figures)]
+            lines += [*gate_lines(figures), *normal_lines(figures), *comparison_lines(figures)]
     lines += ["", "### what single changes of the training are worth", "", *table()]
     for title, part in (
         ("time and size", speed_lines()),

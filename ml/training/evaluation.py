@@ -80,7 +80,7 @@ def evaluate(networks: tuple[str, ...], *, data: Path) -> None:
     figures: dict[str, Mapping[str, Any]] = {}
     for name in networks:
         if name in AGAIN and name in release.bundles:
-            figures[name] = AGAIN[name](release, data)
+            figures[name] = AGAIN[name](release.bundles, data)
             print_figures(name, figures[name])
             stored = stored_figures(release.bundles[name])
             for line in differences(stored, figures[name]):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,12 @@ import numpy as np
 from ml.bundle import WEIGHTS, Bundle, OperatingPoint
 from ml.gate import KINDS, Entry, Gate
 from ml.runtime import Graph
+from ml.training.anomaly import PlainFilm, cases_of, read_plain_films
 from ml.training.data import SHARED, load_pixels
 from ml.training.export import Contract, Evidence, write_bundle
 from ml.training.gate import GateNetwork
 from ml.training.gate_films import GateFilm, crop_heavily, draw_blank, read_gate_films
+from ml.training.groups import BY_GROUP, compare_groups, verdict
 from ml.training.members import (
     GUANGZHOU,
     HOURS,
@@ -119,10 +121,16 @@ def measure(gate: Gate, root: Path, *, spoiled: int = 250) -> dict[str, Any]:
     films = [f for f in read_gate_films(root) if f.split == "test"]
     good: dict[str, Any] = {}
     unfit: dict[str, Any] = {}
+    refused: dict[Path, bool] = {}  # good films
     for group in sorted({f.group for f in films}):
         members = [f for f in films if f.group == group]
-        target = good if members[0].kind == "frontal" else unfit
-        target[group] = count([gate.check(load_pixels(f.path)) for f in members])
+        entries = [gate.check(load_pixels(f.path)) for f in members]
+        if members[0].kind == "frontal":
+            good[group] = count(entries)
+            passed = zip(members, entries, strict=True)
+            refused |= {film.path: entry.refusal is not None for film, entry in passed}
+        else:
+            unfit[group] = count(entries)
     good["external"] = count([gate.check(load_pixels(path)) for path in read_external(root)])
     whole = [f for f in films if f.group == "nih films"]
     rng = np.random.default_rng(0)
@@ -130,7 +138,25 @@ def measure(gate: Gate, root: Path, *, spoiled: int = 250) -> dict[str, Any]:
         drawn = rng.choice(len(whole), min(spoiled, len(whole)), replace=False)
         pictures = (spoil(load_pixels(whole[i].path), how, rng) for i in drawn)
         unfit[how] = count([gate.check(np.ascontiguousarray(p)) for p in pictures])
-    return {"good": good, "unfit": unfit, "unfit_refused": _over_all(unfit)}
+    return {
+        "good": good,
+        "unfit": unfit,
+        "unfit_refused": _over_all(unfit),
+        f"good films refused{BY_GROUP}": compare_refusals(refused, read_plain_films(root)),
+    }
+
+
+def compare_refusals(refused: Mapping[Path, bool], films: Sequence[PlainFilm]) -> dict[str, Any]:
+    """Share of the good films refused, in every group of those whose patients are known."""
+    known = [film for film in films if film.path in refused]
+    turned_away = np.array([refused[film.path] for film in known])
+    return compare_groups(
+        lambda drawn: float(turned_away[drawn].mean()),
+        cases_of(known),
+        called="share",
+        lower_is_better=True,
+        share=True,
+    )
 
 
 def _over_all(unfit: dict[str, Any]) -> dict[str, float | int]:
@@ -167,6 +193,9 @@ def tell(metrics: dict[str, Any]) -> Evidence:
             "In brackets: exact (Clopper-Pearson) intervals. Some kinds have few test pictures.",
             "A film mirrored left to right is not noticed.",
             "Right corrections of turned and inverted films count as refusals over all.",
+            "By group: good films of NIH and, as one group, of Guangzhou's children; for JSRT, "
+            "Wingspan and the other hospital's films age, sex and view are not known.",
+            verdict(metrics),
             HOURS,
         ],
     )

@@ -33,6 +33,7 @@ class Child:
     """One film of a child.
 
     kind: normal, bacteria or virus; patient: number with its class, since numbers begin again
+    aspect: how its shape reached us, empty where that is not known
     """
 
     path: Path
@@ -40,6 +41,7 @@ class Child:
     split: str
     pneumonia: bool
     kind: str
+    aspect: str = ""
 
 
 def read_children(root: Path) -> list[Child]:
@@ -54,7 +56,7 @@ def read_children(root: Path) -> list[Child]:
         return [
             Child(
                 root / "guangzhou" / row["file"], f"{row['class']}/{row['patient']}", row["split"],
-                row["class"] == "PNEUMONIA", row["subtype"],
+                row["class"] == "PNEUMONIA", row["subtype"], row.get("aspect", ""),
             )
             for row in rows
         ]  # fmt: skip

@@ -73,7 +73,9 @@ def figures_of(metrics: Mapping[str, Any], path: str = "") -> list[tuple[str, st
 def make_card(title: str, contract: Contract, evidence: Evidence) -> str:
     """Write the card from the same figures that metrics.json holds."""
     expected = contract.input
-    limits = list(evidence.limits) or ["Not measured on films of other hospitals."]
+    limits = [limit for limit in evidence.limits if limit] or [
+        "Not measured on films of other hospitals."
+    ]
     rows = "\n".join(f"| {name} | {value} |" for name, value in figures_of(evidence.metrics))
     return f"""# {title}
 

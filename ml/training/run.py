@@ -128,13 +128,21 @@ def export_network(
 
 
 def evaluate(arguments: argparse.Namespace) -> None:
-    """Measure the newest release again on the test films; of all networks, write the page too."""
+    """Measure the newest release again on the test films; of all networks, write the page too.
+
+    With a version, what was found of the newest bundles is written as that version of theirs.
+    """
     if arguments.network in EXTRAS:
         extra: Any = importlib.import_module(f"ml.training.{arguments.network}")
         print(json.dumps(extra.write(arguments.data), indent=1))
         return
     evaluation: Any = importlib.import_module("ml.training.evaluation")
     networks = GROUPS.get(arguments.network, (arguments.network,))
+    if arguments.version is not None:
+        again: Any = importlib.import_module("ml.training.remeasure")
+        for name in networks:
+            print(again.write_again(name, arguments.version, data=arguments.data))
+        return
     if arguments.network == "release":
         networks = (*networks, *OPTIONAL)
     evaluation.evaluate(networks, data=arguments.data)

@@ -47,7 +47,7 @@ def gate_lines(metrics: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def group_lines(metrics: Mapping[str, Any]) -> list[str]:
+def normal_lines(metrics: Mapping[str, Any]) -> list[str]:
     """Whether adults and children need a normal of their own, on val; empty where not measured."""
     rows = metrics.get("val_normal_group", {})
     if not rows:

@@ -1,6 +1,6 @@
 """The tables of docs/models.md that show what the gate does, and whose normal is normal."""
 
-from ml.training.stage_tables import gate_lines, group_lines
+from ml.training.stage_tables import gate_lines, normal_lines
 
 
 def test_each_strength_of_the_gate_has_a_line_and_the_served_one_is_named() -> None:
@@ -11,10 +11,10 @@ def test_each_strength_of_the_gate_has_a_line_and_the_served_one_is_named() -> N
 
 
 def test_a_group_without_a_comparison_has_a_dash() -> None:
-    lines = group_lines({"val_normal_group": {"adults": {"guangzhou": 0.75}}})
+    lines = normal_lines({"val_normal_group": {"adults": {"guangzhou": 0.75}}})
     assert lines[-1] == "| adults | – | – | – | 0.750 |"
 
 
 def test_networks_without_such_figures_have_no_table() -> None:
     assert gate_lines({}) == []
-    assert group_lines({}) == []
+    assert normal_lines({}) == []
