@@ -12,6 +12,7 @@ import zlib
 
 import numpy as np
 import numpy.typing as npt
+from django.utils import timezone
 
 from ml.imaging.decode import decode
 from ml.imaging.orient import correct, lies_otherwise
@@ -22,6 +23,9 @@ from .models import Analysis, Film
 LONGEST_PX = 2048
 PICTURE_PX = 1024
 NAME = "depth"
+# A reading takes a second or two.
+ALONE_AFTER_S = 10
+LOST = frozenset({"film_missing", "film_damaged"})
 GZIP = 16 + zlib.MAX_WBITS
 
 
@@ -30,11 +34,26 @@ def adds_to_picture(film: Film) -> bool:
     return film.bits is None or film.bits > 8 or max(film.width, film.height) > PICTURE_PX
 
 
+def stands_alone(analysis: Analysis) -> bool:
+    """Whether the film is shown though no picture of it was made: a film is seen without a reading.
+
+    So it is where the reading failed or was cancelled, and where it is long in coming.
+    """
+    if analysis.images.get("film"):
+        return False
+    if analysis.is_final:
+        return analysis.reason not in LOST
+    return (timezone.now() - analysis.created_at).total_seconds() > ALONE_AFTER_S
+
+
 def load(analysis: Analysis) -> bytes:
     """The film of the analysis at full depth, gzipped; made once, on the first look.
 
+    A film that stands alone is made each time: its analysis may still get pictures of its own.
     raises: FilmMissing, FilmDamaged, StorageUnavailable, Refusal
     """
+    if stands_alone(analysis):
+        return pack(_upright(analysis))
     key = f"{films.picture_folder(analysis.id)}/{analysis.attempt}/{NAME}.gz"
     try:
         return films.load_picture(key)

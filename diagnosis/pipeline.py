@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
+from django.utils import timezone
 
 from ml.bundle import ReleaseError
 from ml.imaging.decode import PICTURE_PX, decode
@@ -165,14 +166,14 @@ def _outcome(
 
 
 def _is_for_child_reader(claim: Claim, reader: "Reader") -> bool:
-    """Whether the patient is of the age that the release has a reader of its own for."""
+    """Whether the release has a reader of its own for the patient's age when the film was sent."""
     ages = reader.release.child_ages
     if ages is None:
         return False
     film = _patiently(
         lambda: Film.objects.select_related("patient").filter(id=claim.film_id).first()
     )
-    age = film.patient.age if film else None
+    age = film.patient.age_on(timezone.localdate(film.uploaded_at)) if film else None
     return age is not None and ages[0] <= age < ages[1]
 
 

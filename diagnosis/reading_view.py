@@ -11,14 +11,13 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from diagnosis import depth, display, quick_words, readings, report, selectors
+from diagnosis import children, depth, display, readings, report, selectors
 from diagnosis.models import Analysis, Film, Reading
 from diagnosis.states import Status
 from ml.vocabulary import NAMES
 from policy.rules import Policy
 from policy.selectors import present
 
-ADULT_FROM = 18
 PNEUMONIA = "Pneumonia"
 TOGETHER_FROM = 2
 # What the page's script imports, named so that the browser need not find out one by one.
@@ -60,9 +59,11 @@ def reading_context(
         "hides": readings.hides_until_first_look(user, policy),
         "viewer": viewer_of(analysis),
         "disease_names": [(code, display.name_of(code)) for code in NAMES],
-        "child": child_of(analysis),
+        "child": children.child_of(analysis),
         "pneumonia_name": display.name_of(PNEUMONIA),
-        "adult_only": _is_adult_only(analysis),
+        "adult_only": children.is_adult_only(analysis),
+        "age_doubt": "" if hidden else children.doubt_of_age(analysis),
+        "alone": depth.stands_alone(analysis),
     }
     if hidden:
         urls = context["picture_urls"]
@@ -91,12 +92,13 @@ def live_context(analysis: Analysis, user: User) -> dict[str, Any]:
 
 
 def to_judge(context: dict[str, Any]) -> list[display.FindingCard]:
-    """The cards of all that is marked, by the children's reader first."""
+    """The cards of all that is marked, what the children's reader marks first."""
     marked = [card for card in context["cards"] if card.above]
-    child: ChildCard | None = context["child"]
-    if child is None or not child.above or any(card.code == PNEUMONIA for card in marked):
+    child: children.ChildCard | None = context["child"]
+    if child is None or not child.above:
         return marked
-    return [card for card in context["all_cards"] if card.code == PNEUMONIA] + marked
+    first = [card for card in context["all_cards"] if card.code == PNEUMONIA]
+    return first + [card for card in marked if card.code != PNEUMONIA]
 
 
 def own_context(
@@ -171,7 +173,8 @@ def viewer_of(analysis: Analysis) -> dict[str, Any]:
     """Addresses, sizes and lines for the viewer."""
     film = analysis.film
     context: dict[str, Any] = {"diseases": " ".join(NAMES), "px": f"{film.width} {film.height}"}
-    if analysis.images.get("film") and depth.adds_to_picture(film):
+    adds = analysis.images.get("film") and depth.adds_to_picture(film)
+    if adds or depth.stands_alone(analysis):
         context["depth"] = reverse("diagnosis:depth", args=[analysis.id])
     spacing = film.pixel_spacing_mm
     if spacing:
@@ -199,43 +202,6 @@ def lines_of(analysis: Analysis) -> dict[str, Line]:
 
 def _place_of(line: list[float]) -> str:
     return " ".join(f"{side:.4f}" for side in line)
-
-
-@dataclass(frozen=True)
-class ChildCard:
-    """What the children's reader says of pneumonia; bar and tick in 0..100.
-
-    over_calls: of 100 healthy children's films, how many it calls pneumonia
-    """
-
-    probability: str
-    threshold: str
-    above: bool
-    bar: float
-    tick: float
-    over_calls: int | None
-
-
-def child_of(analysis: Analysis) -> ChildCard | None:
-    """The answer of the children's reader, where the patient's age asked for it."""
-    found = analysis.child
-    if not found:
-        return None
-    probability, threshold = float(found["pneumonia"]), float(found["threshold"])
-    return ChildCard(
-        probability=display.figure(probability),
-        threshold=display.figure(threshold),
-        above=probability >= threshold,
-        bar=round(100 * probability, 1),
-        tick=round(100 * threshold, 1),
-        over_calls=quick_words.over_calls_of(analysis.release),
-    )
-
-
-def _is_adult_only(analysis: Analysis) -> bool:
-    """Whether the patient is a child, whom the networks for adults were not measured on."""
-    age = analysis.film.patient.age
-    return age is not None and age < ADULT_FROM
 
 
 def hidden_of(user: User, films: list[Film], policy: Policy | None = None) -> frozenset[UUID]:

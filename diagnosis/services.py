@@ -215,7 +215,7 @@ def view_image(*, analysis_id: UUID, name: str, by: User) -> bytes:
 def view_depth(*, analysis_id: UUID, by: User) -> bytes:
     """The film at full depth, laid out as diagnosis.depth says. raises: NotFound, UserError"""
     analysis = selectors.analysis_alone_for(by, analysis_id)
-    if "film" not in analysis.images:
+    if "film" not in analysis.images and not depth.stands_alone(analysis):
         raise NotFound
     try:
         packed = depth.load(analysis)

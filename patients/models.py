@@ -1,6 +1,7 @@
 """Who the patient is and why they are here."""
 
 import uuid
+from datetime import date
 
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -187,10 +188,14 @@ class Patient(models.Model):
     @property
     def age(self) -> int | None:
         """Return full years by birth date, else the estimate, else None."""
+        return self.age_on(timezone.localdate())
+
+    def age_on(self, day: date) -> int | None:
+        """Return full years on that day by birth date, else the estimate, else None."""
         if self.birth_date is None:
             return self.age_estimated
-        today, born = timezone.localdate(), self.birth_date
-        return today.year - born.year - ((today.month, today.day) < (born.month, born.day))
+        born = self.birth_date
+        return day.year - born.year - ((day.month, day.day) < (born.month, born.day))
 
     @property
     def is_deleted(self) -> bool:

@@ -4,11 +4,22 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery, TextField, Value
-from django.db.models.functions import Cast, Concat
+from django.db.models import (
+    Case,
+    Exists,
+    F,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    TextField,
+    Value,
+    When,
+)
+from django.db.models.functions import Cast, Concat, Least
 from django.utils import timezone
 
 from accounts.models import User
@@ -28,7 +39,7 @@ from xraydx.errors import NotFound
 # A film that was read but not signed when its patient left stays this long.
 LEFT_WITHIN = timedelta(hours=12)
 HELD_WITHIN = timedelta(days=3)
-# No emergency room has more unsigned films; beyond this the least urgent are left out.
+# No emergency room has more unsigned films; beyond this the least urgent are counted, not listed.
 MOST_FILMS = 1000
 COLUMNS = (
     "id", "study_id", "patient_id", "uploaded_at", "patient__name_key", "patient__mrn",
@@ -82,18 +93,23 @@ class Item:
 
 @dataclass(frozen=True)
 class Queue:
-    """Every study that waits, the most urgent first, under the rules that held."""
+    """The studies that wait, the most urgent first, under the rules that held.
+
+    unlisted: films beyond MOST_FILMS, none of them raised by what was found
+    """
 
     items: list[Item]
     policy: Policy
     at: datetime
+    unlisted: int = 0
 
 
 def queue_for(user: User) -> Queue:
     """Return the studies that wait for a reader, as far as the user may see them."""
     now, policy = timezone.now(), present()
     studies: dict[UUID, list[WaitingFilm]] = defaultdict(list)
-    for film in _waiting_films(user, policy):
+    films, unlisted = _waiting_films(user, policy, now)
+    for film in films:
         studies[film.study_id].append(film)
     kept = {key: films for key, rows in studies.items() if (films := _unsettled(rows))}
     holds = {hold.study_id: hold for hold in _holds(now)}
@@ -103,7 +119,7 @@ def queue_for(user: User) -> Queue:
         lead = min(films, key=lambda film: _lead_order(film, priority))
         hold = holds.get(waiting.study_id)
         items.append(Item(lead, tuple(films), waiting, priority, hold))
-    return Queue(items, policy, now)
+    return Queue(items, policy, now, unlisted)
 
 
 def people_in(items: Iterable[Item]) -> dict[UUID, Patient]:
@@ -130,22 +146,55 @@ def holder_of(study_id: UUID) -> Hold | None:
     return _holds(timezone.now()).filter(study_id=study_id).first()
 
 
-def _waiting_films(user: User, policy: Policy) -> list[WaitingFilm]:
-    """Return the unsigned films of those who are here, with their newest analyses."""
+def _waiting_films(user: User, policy: Policy, now: datetime) -> tuple[list[WaitingFilm], int]:
+    """Return the unsigned films of those who are here, and how many were left out."""
+    rows = _unsigned(user, policy, now)
+    films, unlisted = list(rows[:MOST_FILMS]), 0
+    if len(films) == MOST_FILMS:
+        there = {film.id for film in films}
+        raised = rows.filter(_raised(policy))[:MOST_FILMS]
+        films += [film for film in raised if film.id not in there]
+        unlisted = rows.count() - len(films)
+    return _described(films, user, policy), unlisted
+
+
+def _unsigned(user: User, policy: Policy, now: datetime) -> QuerySet[Any, Any]:
+    """Return the rows of unsigned films as COLUMNS and `newest`: by triage and wait, then oldest.
+
+    What the networks found does not count here yet.
+    """
     of_film = Analysis.objects.filter(film=OuterRef("pk")).order_by("-created_at", "id")
     # One text is read faster than JSON or three look-ups; none of the three holds a space.
     parts = (Cast("id", TextField()), Value(" "), "status", Value(" "), "reason")
     facts = Concat(*parts, output_field=TextField())
     signed = Reading.objects.filter(analysis__film=OuterRef("pk"))
+    triage = F("visit__triage_level")
+    aged_since = now - timedelta(minutes=policy.max_wait_minutes)
+    aged = When(uploaded_at__lte=aged_since, then=Least(triage, Value(policy.aged_level)))
     # Values and no models: there may be a thousand, and a page shows fifty.
-    films = list(
+    return (
         Film.objects.filter(deleted_at__isnull=True)
         .filter(visit__in=visits_here(user, left_within=LEFT_WITHIN))
         .filter(~Exists(signed))
         .annotate(newest=Subquery(of_film.values(facts=facts)[:1]))
-        .order_by("visit__triage_level", "uploaded_at", "id")
-        .values_list(*COLUMNS, "newest", named=True)[:MOST_FILMS]
+        .order_by(Case(aged, default=triage), "uploaded_at", "id")
+        .values_list(*COLUMNS, "newest", named=True)
     )
+
+
+def _raised(policy: Policy) -> Exists:
+    """Whether something was found on the film, ever, that raises a study at this site."""
+    passes = Q(pk__in=[])
+    for code, rule in policy.raises.items():
+        if code in policy.muted:
+            continue
+        reach = Q(above=True) if rule.threshold is None else Q(probability__gte=rule.threshold)
+        passes |= Q(code=code) & reach
+    return Exists(Finding.objects.filter(passes, analysis__film=OuterRef("pk")))
+
+
+def _described(films: list[Any], user: User, policy: Policy) -> list[WaitingFilm]:
+    """Put the rows of films, their newest analyses and what was found together."""
     newest = {film.id: _Newest.of(film.newest) for film in films if film.newest}
     read = [row.id for row in newest.values() if row.status == Status.SUCCEEDED]
     found = _findings(read, policy)

@@ -51,6 +51,7 @@ def worklist(request: HttpRequest) -> HttpResponse:
         "areas": sorted(areas - {""}),
         "total": len(found),
         "count": count,
+        "unlisted": queue.unlisted,
         "next_count": min(count + ROWS, MOST_ROWS) if len(found) > count < MOST_ROWS else None,
     }
     return render(request, "worklist/list.html", context)

@@ -115,6 +115,22 @@ def test_a_missed_finding_is_drawn_on_the_film_and_the_report_edited(
     assert reading.verdict == "disagree"
 
 
+def test_escape_leaves_the_box_and_then_closes_what_was_missed(
+    page: Page, signed_in: SignIn
+) -> None:
+    analysis = make_result()
+    signed_in(make_physician())
+    open_film(page, analysis)
+    page.keyboard.press("m")
+    page.get_by_role("button", name="Draw its box").click()
+    page.keyboard.press("Escape")
+    expect(page.locator("[data-add-box]")).to_be_focused()
+    expect(page.locator("[data-add-box]")).to_have_attribute("aria-pressed", "false")
+    page.keyboard.press("Escape")
+    expect(page.locator(".add-missed summary")).to_be_focused()
+    expect(page.locator("[data-add-code]")).to_be_hidden()
+
+
 def test_a_lost_line_in_mid_sign_off_loses_nothing(
     context: BrowserContext, signed_in: SignIn
 ) -> None:

@@ -1,18 +1,28 @@
 """The pages of films without script: forms, questions, refusals, what may stand where."""
 
 import re
+from datetime import timedelta
 from hashlib import sha256
+from html import unescape
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.conf import settings
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.utils import timezone
 
 from audit.models import Entry
-from diagnosis.models import Film, FilmMove, Reading
+from diagnosis.models import Analysis, Film, FilmMove, Reading
 from tests.accounts.factories import client_of, make_nurse, make_physician
-from tests.diagnosis.factories import draw_png, make_film, make_result
+from tests.diagnosis.factories import (
+    draw_png,
+    findings_with,
+    make_analysis,
+    make_failure,
+    make_film,
+    make_result,
+)
 from tests.ml.tiny import build_release
 from tests.patients.factories import close, make_patient, make_visit
 
@@ -184,3 +194,67 @@ def test_what_the_childrens_reader_marks_is_shown_and_judged(
     text = client_of(make_physician()).get(f"/films/{analysis.film_id}/").text
     assert "Children&#x27;s reader" in text or "Children's reader" in text
     assert ('data-judge="Pneumonia"' in text) is judged
+
+
+@pytest.mark.django_db
+def test_a_probable_finding_behind_a_dangerous_one_is_not_marked_for_that() -> None:
+    text = client_of(make_physician()).get(f"/films/{make_result().film_id}/").text
+    rows = re.findall(r'<li class="finding .*?</li>', text, re.S)
+    names = ["Pneumothorax", "Effusion", "Atelectasis", "Cardiomegaly"]
+    assert [name for name in names if name in rows[names.index(name)]] == names
+    assert ["▲" in row for row in rows] == [True, True, False, False]
+    assert "Not marked: below its operating point 0.50." in rows[3]
+
+
+@pytest.mark.django_db
+def test_what_the_childrens_reader_marks_is_judged_first_and_not_among_the_less_probable() -> None:
+    marked = {"Effusion": 0.9, "Mass": 0.8, "Nodule": 0.7, "Edema": 0.6, "Pneumonia": 0.5}
+    child = {"pneumonia": 0.9, "threshold": 0.5}
+    analysis = make_result(findings=findings_with(marked), child=child)
+    text = client_of(make_physician()).get(f"/films/{analysis.film_id}/").text
+    judged = re.findall(r'data-judge="(\w+)"', text)
+    assert judged[0] == "Pneumonia"
+    assert sorted(judged) == sorted(marked)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("age", "child", "said"),
+    [
+        (3, None, "the children's reader reads the film, too"),
+        (40, {"pneumonia": 0.9, "threshold": 0.5}, "asked for another age"),
+        (3, {"pneumonia": 0.9, "threshold": 0.5}, ""),
+        (40, None, ""),
+        (None, None, ""),
+    ],
+)
+def test_an_age_learned_later_offers_to_read_the_film_again(
+    age: int | None, child: dict[str, float] | None, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("diagnosis.quick_words.child_ages", lambda: (1, 6))
+    film = make_film(make_visit(make_patient(age_estimated=age)))
+    analysis = make_result(film, child=child)
+    text = unescape(client_of(make_physician()).get(f"/films/{analysis.film_id}/").text)
+    assert ("age-doubt" in text) is bool(said)
+    assert said in text
+
+
+@pytest.mark.django_db
+def test_a_film_is_seen_though_its_reading_failed() -> None:
+    failed, client = make_failure(), client_of(make_physician())
+    address = f"/analyses/{failed.id}/depth/"
+    assert address in client.get(f"/films/{failed.film_id}/").text
+    assert client.get(address).status_code == 200
+    lost = make_failure(reason="film_missing")
+    assert "data-viewer" not in client.get(f"/films/{lost.film_id}/").text
+    assert client.get(f"/analyses/{lost.id}/depth/").status_code == 404
+
+
+@pytest.mark.django_db
+def test_a_film_is_seen_when_its_reading_is_long_in_coming() -> None:
+    waiting, client = make_analysis(), client_of(make_physician())
+    assert "data-viewer" not in client.get(f"/films/{waiting.film_id}/").text
+    Analysis.objects.filter(pk=waiting.pk).update(created_at=timezone.now() - timedelta(seconds=11))
+    text = client.get(f"/films/{waiting.film_id}/").text
+    assert 'id="film-alone" hx-preserve' in text
+    assert "This takes longer than usual." in text

@@ -1,6 +1,7 @@
 """The story of one film, told with real networks of a few kB."""
 
 import logging
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -171,3 +172,12 @@ def test_the_childrens_reader_is_asked_by_age(age: int, asked: bool) -> None:
     if found:
         assert 0 < found["pneumonia"] < 1
         assert 0 < found["threshold"] < 1
+
+
+def test_an_old_film_of_a_child_is_read_by_the_age_on_the_film() -> None:
+    patient = make_patient(birth_date=date(2010, 1, 1), age_estimated=None)
+    film = make_film(make_visit(patient))
+    Film.objects.filter(pk=film.pk).update(uploaded_at=datetime(2013, 6, 1, tzinfo=UTC))
+    held = claim(make_analysis(film, release="tiny"))
+    assert pipeline.run(held) == Status.SUCCEEDED
+    assert Analysis.objects.get(id=held.analysis_id).child is not None

@@ -13,7 +13,7 @@ from diagnosis.queue import FindingRow
 from diagnosis.readings import choose_first_look, record_first_look
 from diagnosis.services import sign_reading
 from patients.models import Visit
-from tests.accounts.factories import make_nurse, make_physician, make_radiologist
+from tests.accounts.factories import client_of, make_nurse, make_physician, make_radiologist
 from tests.diagnosis.factories import make_film, make_refusal, make_result
 from tests.patients.factories import close, left_ago, make_visit
 from worklist import display
@@ -152,3 +152,20 @@ def test_a_row_does_not_name_what_another_film_of_its_study_hides() -> None:
     (row,) = display.rows_of(queue.items, queue, people_in(queue.items), physician)
     assert row.finding.startswith("Pneumothorax")
     assert "Mass" not in f"{row.finding} {row.advice} {row.raised}"
+
+
+def test_beyond_the_cap_the_least_urgent_are_counted_and_a_raised_one_never_left_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("worklist.selectors.MOST_FILMS", 2)
+    urgent = [make_result(make_film(make_visit(triage_level=2)), findings=[]) for _ in range(2)]
+    left_out = make_result(make_film(make_visit(triage_level=4)), findings=[])
+    raised = make_result(make_film(make_visit(triage_level=5)))
+    physician = make_physician()
+    queue = queue_for(physician)
+    assert films_in_order(physician) == [raised.film_id, *(row.film_id for row in urgent)]
+    assert queue.unlisted == 1
+    long_ago = timezone.now() - timedelta(hours=5)
+    Film.objects.filter(pk=left_out.film_id).update(uploaded_at=long_ago)
+    assert left_out.film_id in films_in_order(physician)
+    assert "1 more film waits" in client_of(physician).get("/worklist/").text

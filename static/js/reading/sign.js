@@ -61,10 +61,11 @@ export class SignForm {
     }, { signal });
     // A hand on the mouse has left the keys: letters mean layers again.
     document.addEventListener("pointerdown", () => this.choose(null), { signal });
-    form.addEventListener("keydown", (event) => {
-      if (event.key !== "Escape" || !this.current) return;
-      this.choose(null);
-      this.viewer.canvas.focus();
+    form.addEventListener("keydown", (event) => event.key === "Escape" && this.leave(event.target), { signal });
+    this.viewer.canvas.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape" || this.viewer.mode !== "box") return;
+      this.drawBox();
+      this.part("add-box").focus();
     }, { signal });
     form.addEventListener("click", (event) => {
       const button = event.target.closest("button");
@@ -168,6 +169,19 @@ export class SignForm {
     const place = this.form.querySelector(".add-missed");
     place.open = true;
     this.part("add-code").focus();
+  }
+
+  /** Escape: from the chosen finding to the film, from what is added to the line that opens it. */
+  leave(target) {
+    const place = target.closest(".add-missed[open]");
+    if (this.current) {
+      this.choose(null);
+      this.viewer.canvas.focus();
+    } else if (place) {
+      if (this.viewer.mode === "box") this.drawBox();
+      place.open = false;
+      place.querySelector("summary").focus();
+    }
   }
 
   drawBox() {

@@ -103,6 +103,7 @@ export function bindGestures(viewer, signal) {
   viewer.addEventListener("change", allowScroll, { signal });
 
   canvas.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && viewer.mode === "ruler") viewer.setMode("ruler");
     const arrow = ARROWS[event.key];
     if (!arrow || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();

@@ -48,19 +48,23 @@ export class Viewer extends EventTarget {
     this.resizing.observe(canvas);
   }
 
-  /** The 8-bit picture at once; full depth replaces it without a jump when it has come. */
+  /** The 8-bit picture at once; full depth replaces it without a jump when it has come, or comes alone. */
   async load() {
-    this.setFilm(await loadPicture(this.urls.film));
-    await this.firstPaint;
+    if (this.urls.film) {
+      this.setFilm(await loadPicture(this.urls.film));
+      await this.firstPaint;
+    }
     if (!this.urls.depth) {
       this.prepare();
       return;
     }
     try {
       const deep = await loadDepth(this.urls.depth, this.stop.signal);
-      if (this.readyPainter().fits(deep)) this.setFilm(deep);
+      if (!this.film || this.readyPainter().fits(deep)) this.setFilm(deep);
     } catch (error) {
-      if (error.name !== "AbortError") this.dispatchEvent(new Event("shallow"));
+      if (error.name === "AbortError") return;
+      if (!this.film) throw error;
+      this.dispatchEvent(new Event("shallow"));
     }
   }
 
