@@ -33,7 +33,12 @@ class FilterForm(forms.Form):
         max_length=64,
         validators=[check_action],
         widget=forms.TextInput(
-            attrs={"autocomplete": "off", "autocapitalize": "none", "placeholder": "patient.view"}
+            attrs={
+                "autocomplete": "off",
+                "autocapitalize": "none",
+                "placeholder": "patient.view",
+                "list": "audit-actions",
+            }
         ),
     )
     patient = forms.UUIDField(label=_("Patient's id"), required=False)

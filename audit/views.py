@@ -19,10 +19,13 @@ from audit.forms import FilterForm
 from audit.models import Entry
 from audit.selectors import Criteria, entries_for, names_of
 from audit.services import record
+from audit.words import ACTIONS, words_of
 
 PAGE_SIZE = 50
 EXPORT_LIMIT = 100_000
 KEPT = "audit_filter"
+# A longer list of ids is folded behind its number.
+SHORT = 2
 COLUMNS = (
     "id", "at", "actor_id", "action", "target_type", "target_id",
     "patient_id", "reason", "detail", "via", "address", "request_id",
@@ -31,13 +34,14 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Row:
-    """An entry as the list shows it."""
+    """An entry as the list shows it; detail: key, value, how many where it is a long list."""
 
     entry: Entry
+    words: str | Promise
     actor: str
     kind: str | Promise
     target: str
-    detail: list[tuple[str, object]]
+    detail: list[tuple[str, object, int]]
 
 
 @require_safe
@@ -53,6 +57,7 @@ def entry_list(request: HttpRequest) -> HttpResponse:
     page = found[:PAGE_SIZE]
     context = {
         "form": form,
+        "actions": ACTIONS,
         "filtered": any(kept.values()),
         "entries": _rows(page),
         "first_url": reverse("audit:list") if before is not None else "",
@@ -73,7 +78,12 @@ def entry_filter(request: HttpRequest) -> HttpResponse:
     elif form.is_valid():
         request.session[KEPT] = {name: request.POST.get(name, "") for name in form.fields}
     else:
-        return render(request, "audit/list.html", {"form": form, "entries": []}, status=422)
+        return render(
+            request,
+            "audit/list.html",
+            {"form": form, "actions": ACTIONS, "entries": []},
+            status=422,
+        )
     return redirect("audit:list")
 
 
@@ -117,16 +127,20 @@ def _rows(entries: list[Entry]) -> list[Row]:
     return [
         Row(
             entry=entry,
+            words=words_of(entry.action),
             actor=names.get(str(entry.actor_id), ""),
             kind=_kind(entry.target_type),
             target=names.get(entry.target_id, ""),
-            detail=[
-                (key, ", ".join(map(str, value)) if isinstance(value, list) else value)
-                for key, value in entry.detail.items()
-            ],
+            detail=[_detail(key, value) for key, value in entry.detail.items() if value != []],
         )
         for entry in entries
     ]
+
+
+def _detail(key: str, value: object) -> tuple[str, object, int]:
+    if not isinstance(value, list):
+        return key, value, 0
+    return key, ", ".join(map(str, value)), len(value) if len(value) > SHORT else 0
 
 
 def _kind(target_type: str) -> str | Promise:

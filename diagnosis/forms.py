@@ -101,7 +101,9 @@ class FirstLookForm(forms.Form):
 class RetentionForm(forms.Form):
     """For how many years records would be kept, to see what that takes out."""
 
-    years = forms.IntegerField(label=_("Years"), min_value=KEEP_LEAST_YEARS, max_value=200)
+    years = forms.IntegerField(
+        label=_("Years that records are kept"), min_value=KEEP_LEAST_YEARS, max_value=200
+    )
 
 
 class QuickForm(forms.Form):

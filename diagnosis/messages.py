@@ -98,6 +98,13 @@ FAULTS: dict[str, Message] = {
         _("The stored film could not be reached."),
         _("Read the film again in a minute. If it happens again, tell the administrator."),
     ),
+    "quick_read_limit": Message(
+        _("You have asked for %(most)s quick reads within an hour, which is the most."),
+        _(
+            "Ask again in %(minutes)s min. A patient's film has no such limit: register the "
+            "patient and send it there."
+        ),
+    ),
     "film_missing": Message(
         _("The stored film is missing."),
         _("Send the film again, and tell the administrator."),

@@ -30,8 +30,10 @@ KEPT = timedelta(hours=1)
 def ask(*, file: Upload, child: bool, by: User) -> QuickRead:
     """Have the film read for pneumonia; nothing of the file's header is kept.
 
-    raises: UserError (422) where no decoder opens the file, (503) without release or storage
+    raises: UserError (422) where no decoder opens the file, (429) past the account's hourly
+        number, (503) without release or storage
     """
+    _check_number(by)
     file.seek(0, 2)
     if file.tell() > settings.UPLOAD_MAX_BYTES:
         raise UserError("too_large", field="file")
@@ -51,6 +53,21 @@ def ask(*, file: Upload, child: bool, by: User) -> QuickRead:
         record(actor=by, action="quick_read.ask", target=quick)
         transaction.on_commit(tasks.ring_bell)
     return quick
+
+
+def _check_number(by: User) -> None:
+    """Refuse past the hourly number: a script in a loop would hold up everybody's quick reads.
+
+    raises: UserError (429) with the minutes until one is free again
+    """
+    most = settings.QUICK_READS_PER_HOUR
+    within = QuickRead.objects.filter(asked_by=by, created_at__gt=timezone.now() - KEPT)
+    recent = within.order_by("-created_at").values_list("created_at", flat=True)[:most]
+    if len(recent) < most:
+        return
+    left = recent[most - 1] + KEPT - timezone.now()
+    minutes = max(int(left.total_seconds() // 60) + 1, 1)
+    raise UserError("quick_read_limit", status=429, params={"most": most, "minutes": minutes})
 
 
 def quick_for(user: User, quick_id: UUID) -> QuickRead:

@@ -19,7 +19,8 @@ from ml import bundle
 from ml.vocabulary import NAMES
 from policy import curves, selectors, services
 from policy.curves import Effect
-from policy.forms import PointsForm, ReleaseForm, RulesForm
+from policy.forms import WHOLE, PointsForm, ReleaseForm, RulesForm
+from policy.members import members_of
 from xraydx.errors import Conflict, UserError
 
 
@@ -63,7 +64,8 @@ def _rules_page(request: HttpRequest, form: RulesForm, *, status: int = 200) -> 
     release = _release()
     shares = {code: 100 * curves.stated_prevalence(release, code) for code in NAMES}
     rows = [{**row, "stated": shares[row["code"]]} for row in form.rows()]
-    context = {"form": form, "rows": rows, "history": selectors.history(10)}
+    whole = [form[name] for name in WHOLE]
+    context = {"form": form, "rows": rows, "whole": whole, "history": selectors.history(10)}
     return render(request, "policy/rules.html", context, status=status)
 
 
@@ -128,7 +130,7 @@ def releases(request: HttpRequest) -> HttpResponse:
     found = []
     for name in reversed(bundle.release_names()):
         try:
-            found.append({"name": name, "release": curves.installed(name)})
+            found.append({"name": name, "members": members_of(curves.installed(name))})
         except bundle.ReleaseError as error:
             found.append({"name": name, "fault": str(error)})
     context = {"found": found, "active": _release().name, "policy": selectors.present()}

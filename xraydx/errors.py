@@ -78,7 +78,7 @@ class Conflict(UserError):  # noqa: N818  (reads as what happened)
 MESSAGES: dict[str, Message] = {
     "not_found": Message(
         _("This page or record does not exist, or is not open to you."),
-        _("Check the address, or go back to the patient list."),
+        _("Check the address, or go back to the worklist."),
     ),
     "forbidden": Message(
         _("Your role does not allow this."),
@@ -107,6 +107,10 @@ MESSAGES: dict[str, Message] = {
     "method_not_allowed": Message(
         _("This address does not take that kind of request."),
         _("Look at the API pages for what it takes."),
+    ),
+    "only_by_button": Message(
+        _("This address is for a button of a page, and shows nothing by itself."),
+        _("Go back to the page that you came from."),
     ),
     "not_authenticated": Message(
         _("Nobody is signed in, or the token is missing, unknown or out of date."),

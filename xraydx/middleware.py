@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Callable
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 
 from xraydx import error_pages, metrics
 from xraydx.errors import UserError
@@ -97,13 +97,21 @@ class RequestLogMiddleware:
 
 
 class ErrorMiddleware:
-    """Turn what a view raises into words: a UserError into its own, anything else into a number."""
+    """Turn what a view raises into words: a UserError into its own, anything else into a number.
+
+    An address that only a button may call, opened in the address bar, has words, too.
+    """
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        return self.get_response(request)
+        response = self.get_response(request)
+        if isinstance(response, HttpResponseNotAllowed) and not response.content:
+            worded = error_pages.render_error(request, UserError("only_by_button", status=405))
+            worded["Allow"] = response["Allow"]
+            return worded
+        return response
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         if isinstance(error, UserError):

@@ -321,6 +321,7 @@ BACKEND = read_text("XRAYDX_BACKEND", "openvino")
 
 # REST
 API_READS_PER_MINUTE = read_int("XRAYDX_API_READS_PER_MINUTE", 3000, low=1, high=10**6)
+QUICK_READS_PER_HOUR = read_int("XRAYDX_QUICK_READS_PER_HOUR", 60, low=1, high=10**6)
 API_UPLOADS_PER_MINUTE = read_int("XRAYDX_API_UPLOADS_PER_MINUTE", 300, low=1, high=10**6)
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.rest.BearerAuthentication"],

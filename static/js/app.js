@@ -21,4 +21,7 @@ document.addEventListener("htmx:afterSwap", (event) => {
 });
 
 document.querySelector("[data-autofocus]")?.focus();
+// On a phone the bar is longer than the screen.
+const place = document.querySelector(".topbar-nav [aria-current]");
+if (place) place.parentElement.scrollLeft = place.offsetLeft - place.parentElement.offsetLeft - 60;
 watchConnection(document.getElementById("connection"));

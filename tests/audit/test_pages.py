@@ -1,5 +1,7 @@
 import csv
 import io
+import re
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -7,9 +9,11 @@ from django.test import Client
 
 from audit.models import Entry
 from audit.services import record
+from audit.words import ACTIONS
 from tests.accounts.factories import client_of, make_administrator, make_nurse
 
 pytestmark = pytest.mark.django_db
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -117,3 +121,29 @@ def test_a_page_of_entries_takes_a_bounded_number_of_queries(
     office.get("/audit/")
     with django_assert_max_num_queries(8):  # type: ignore[operator]
         office.get("/audit/")
+
+
+def test_every_action_that_is_recorded_has_words() -> None:
+    written = re.compile(r"\"((?:[a-z_]+)\.(?:[a-z_]+))\"")
+    asked = re.compile(r"action=\"([a-z_]+\.[a-z_]+)\"")
+    apps = ("accounts", "audit", "patients", "policy", "diagnosis", "worklist", "quality", "xraydx")
+    source = [path.read_text() for app in apps for path in (ROOT / app).rglob("*.py")]
+    recorded = {code for text in source for code in asked.findall(text)}
+    known = {code for text in source for code in written.findall(text)}
+    assert recorded <= set(ACTIONS)
+    assert set(ACTIONS) <= known
+
+
+def test_an_entry_is_shown_in_words_with_long_lists_folded(office: Client) -> None:
+    ids = [str(uuid4()) for _ in range(5)]
+    record(actor=None, action="worklist.view", detail={"studies": ids, "patients": []})
+    text = office.get("/audit/").content.decode()
+    assert "Worklist seen" in text
+    assert 'title="worklist.view"' in text
+    assert re.search(r"<summary><span class=\"muted\">studies</span> 5</summary>", text)
+    assert '<span class="muted">patients</span>' not in text
+
+
+def test_an_action_of_another_version_goes_by_its_code(office: Client) -> None:
+    record(actor=None, action="thing.done")
+    assert 'title="thing.done">thing.done</span>' in office.get("/audit/").content.decode()

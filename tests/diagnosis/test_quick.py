@@ -153,3 +153,26 @@ def test_the_page_of_limits_counts_by_the_release() -> None:
     assert found
     assert [row.name for row in found.diseases][:2] == ["Atelectasis", "Cardiomegaly"]
     assert "free air below the diaphragm" in client_of(make_nurse()).get("/limits/").text
+
+
+def test_past_the_hourly_number_an_account_waits_and_others_do_not(settings: Any) -> None:
+    settings.QUICK_READS_PER_HOUR = 2
+    nurse, other, png = make_nurse(), make_nurse(), to_png(sample_film(3, 512))
+    for _ in range(2):
+        quick.ask(file=io.BytesIO(png), child=False, by=nurse)
+    with pytest.raises(UserError) as refused:
+        quick.ask(file=io.BytesIO(png), child=False, by=nurse)
+    assert (refused.value.code, refused.value.status) == ("quick_read_limit", 429)
+    assert 59 <= int(refused.value.params["minutes"]) <= 60
+    quick.ask(file=io.BytesIO(png), child=False, by=other)
+    QuickRead.objects.update(created_at=timezone.now() - timedelta(minutes=61))
+    quick.ask(file=io.BytesIO(png), child=False, by=nurse)
+
+
+def test_the_page_says_when_a_quick_read_is_free_again(settings: Any) -> None:
+    settings.QUICK_READS_PER_HOUR = 1
+    nurse, png = make_nurse(), to_png(sample_film(3, 512))
+    quick.ask(file=io.BytesIO(png), child=False, by=nurse)
+    answer = client_of(nurse).post("/quick/", {"file": SimpleUploadedFile("film.png", png)})
+    assert answer.status_code == 429
+    assert "Ask again in 60 min." in answer.content.decode()

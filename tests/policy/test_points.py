@@ -128,3 +128,27 @@ def test_the_rules_page_saves_what_it_shows(tiny_release: str) -> None:
     assert client.post("/site/", sent | {"max_wait_minutes": 46}).status_code == 409
     assert client.post("/site/", sent | {"version": 1, "from_Mass": "3"}).status_code == 422
     assert set(NAMES) >= {"Mass", "Nodule"}
+
+
+@pytest.mark.django_db
+def test_wrong_rules_are_named_by_finding_and_column(tiny_release: str) -> None:
+    client = client_of(make_administrator())
+    sent = {"version": 0, "max_wait_minutes": 45, "aged_level": 3, "danger_Mass": 99}
+    answer = client.post("/site/", sent | {"from_Pleural_Thickening": "x"})
+    text = answer.content.decode()
+    assert answer.status_code == 422
+    assert '<a href="#id_danger_Mass">Mass, Shown first, in order</a>' in text
+    assert ">Pleural thickening, From probability</a>: Enter a number." in text
+    assert 'id="id_danger_Mass" name="danger_Mass"' in text
+
+
+@pytest.mark.django_db
+def test_a_wrong_point_is_said_to_be_wrong_where_it_stands(tiny_release: str) -> None:
+    client = client_of(make_administrator())
+    asked = {"release": tiny_release, "Mass": "abc", "look": "1"}
+    answer = client.post("/site/points/", asked, headers={"HX-Request": "true"})
+    text = answer.content.decode()
+    assert answer.status_code == 422
+    assert 'id="fault-Mass">Enter a number.</span>' in text
+    assert "Correct the marked numbers first" in text
+    assert "Nothing is changed yet" not in text

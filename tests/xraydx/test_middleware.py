@@ -7,6 +7,7 @@ import pytest
 from django.http import Http404, HttpRequest, HttpResponse
 from django.test import RequestFactory
 
+from tests.accounts.factories import client_of, make_administrator
 from xraydx.errors import Conflict, NotFound, UserError
 from xraydx.middleware import ErrorMiddleware, ForwardedMiddleware, RequestLogMiddleware
 
@@ -124,3 +125,12 @@ def test_an_unforeseen_error_shows_a_number_and_logs_no_text(
 def test_djangos_own_refusals_get_our_words() -> None:
     found = answer_to(Http404("secret"), where="/api/v1/x/")
     assert json.loads(found.content)["code"] == "not_found"
+
+
+@pytest.mark.django_db
+def test_an_address_for_a_button_has_words_when_it_is_opened() -> None:
+    found = client_of(make_administrator()).get("/sign-out/")
+    assert found.status_code == 405
+    assert found["Allow"] == "POST"
+    assert "This address is for a button of a page" in found.content.decode()
+    assert "Back to the worklist" in found.content.decode()
