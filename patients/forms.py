@@ -19,6 +19,7 @@ from patients.validation import (
 )
 
 UNIDENTIFIED = _("Unidentified")
+NO_AGE = _("Give full years, from 0 to 130.")
 TRIAGE_LEVELS = [(level, str(level)) for level in range(1, 6)]
 
 
@@ -32,7 +33,8 @@ class BirthDateField(forms.DateField):
 
     def __init__(self, **options: Any) -> None:
         attributes = _quiet(inputmode="numeric", placeholder=_("YYYY-MM-DD"))
-        super().__init__(widget=forms.DateInput(attrs=attributes), **options)
+        faults = {"invalid": _("This is no date. Write it as YYYY-MM-DD.")}
+        super().__init__(widget=forms.DateInput(attrs=attributes), error_messages=faults, **options)
 
 
 class PatientForm(forms.Form):
@@ -59,7 +61,12 @@ class PatientForm(forms.Form):
         validators=[check_one_line],
         widget=forms.TextInput(attrs=_quiet()),
     )
-    sex = forms.ChoiceField(label=_("Sex"), choices=Sex.choices, widget=forms.RadioSelect)
+    sex = forms.ChoiceField(
+        label=_("Sex"),
+        choices=Sex.choices,
+        widget=forms.RadioSelect,
+        error_messages={"required": _("Choose the sex; “Unknown” is a choice, too.")},
+    )
     birth_date = BirthDateField(
         label=_("Birth date"), required=False, validators=[check_birth_date]
     )
@@ -70,6 +77,7 @@ class PatientForm(forms.Form):
         max_value=OLDEST_AGE,
         widget=forms.TextInput(attrs=_quiet(inputmode="numeric")),
         help_text=_("In years, where the birth date is not known."),
+        error_messages=dict.fromkeys(("invalid", "min_value", "max_value"), NO_AGE),
     )
 
 
@@ -128,6 +136,7 @@ class VisitForm(forms.Form):
         coerce=int,
         widget=forms.RadioSelect,
         help_text=_("1 is the most urgent."),
+        error_messages={"required": _("Choose a triage level.")},
     )
     area = forms.CharField(
         label=_("Area"),

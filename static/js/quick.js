@@ -1,6 +1,7 @@
 /** The quick read: drop a film and it is sent; the answer's film with where the network looked. */
 import { Viewer } from "./viewer/viewer.js";
 import { bindGestures } from "./viewer/gestures.js";
+import { showPick } from "./upload/pick.js";
 
 const form = document.querySelector("[data-quick]");
 let viewer = null;
@@ -10,6 +11,7 @@ function takeFilms() {
   const input = form.querySelector("[type=file]");
   // With a script the film is sent as soon as it is chosen.
   form.querySelector("[type=submit]").hidden = true;
+  showPick(zone, input);
   const check = () => {
     const tooLarge = input.files[0]?.size > Number(form.dataset.maxBytes);
     input.setCustomValidity(tooLarge ? form.dataset.sayTooLarge : "");

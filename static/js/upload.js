@@ -1,5 +1,6 @@
 /** Takes films by drop or picker, checks them at once, sends two at a time, and loses none when the line breaks. */
 import { checkFile } from "./upload/check.js";
+import { showPick } from "./upload/pick.js";
 import { newKey, sendFilm } from "./upload/send.js";
 
 const AT_ONCE = 2;
@@ -139,6 +140,7 @@ class DropZone {
     this.input = root.querySelector("input[type=file]");
     this.rows = [];
     this.input.multiple = true;
+    showPick(root, this.input);
     root.querySelector("[data-without-script]").hidden = true;
     this.input.addEventListener("change", () => this.take(this.input.files));
     this.bindDrop();

@@ -49,6 +49,7 @@ def zone(page: Page, signed_in: SignIn) -> Any:
 def test_one_film_opens_by_itself_and_shows_its_result(
     page: Page, zone: Any, png: Any, read_films: Callable[[], int]
 ) -> None:
+    expect(page.locator("[data-pick]")).to_have_text("Choose films")
     page.set_input_files("#drop-file", png("a.png"))
     page.wait_for_url(re.compile("/films/[0-9a-f-]{36}/$"))
     assert read_films() == 1
