@@ -30,7 +30,7 @@ KEYS = (
     "anatomy", "timings_ms", "release",
 )  # fmt: skip
 CHILD_KEYS = (*KEYS, "pneumonia")
-MEASURED_APART = ("robustness", "yardstick", "children")
+MEASURED_APART = ("robustness", "yardstick", "children", "hours")
 NETWORKS = ("classifier", "detector", "unet", "reversed_ae", "anatomy", "gate", "paediatric")
 
 
@@ -99,6 +99,12 @@ def _add_train(commands: Any) -> None:
     )
     train.add_argument("--minutes", type=float, help="end the schedule within this time")
     train.add_argument("--threads", type=int, default=2, help="default: 2")
+    train.add_argument(
+        "--device",
+        choices=("auto", "cpu", "cuda"),
+        default="auto",
+        help="auto: a GPU where torch sees one, else the CPU (default)",
+    )
     train.set_defaults(run=_run_training_command)
 
 
@@ -118,7 +124,8 @@ def _add_measuring(commands: Any) -> None:
             default="release" if name == "evaluate" else None,
             help="release: all of them, with table, curves and page (default); robustness: on "
             "altered films; yardstick: the classifier's features as an anomaly network; children: "
-            "every trained reader of children's films on the same films"
+            "every trained reader of children's films on the same films; hours: how fast trainings "
+            "are"
             if name == "evaluate"
             else None,
         )

@@ -15,11 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from ml.training.ablation_table import BASE, FOLDER
 from ml.training.classifier import CONFIG, Config, Training, read_config, steps_of
 from ml.training.classifier_network import infer
 from ml.training.data import CACHE, Film, cache_prepared
+from ml.training.device import CPU
 from ml.training.folds import kept_logits
 from ml.training.loop import CHECKPOINTS
 from ml.training.metrics import bootstrap, mean_auc, roc_auc
@@ -48,15 +50,17 @@ def config_of(name: str, *, folder: Path = FOLDER) -> Config:
     return lay_over(config, tomllib.loads((folder / f"{name}.toml").read_text()))
 
 
-def run(name: str, *, data: Path, folder: Path = FOLDER) -> dict[str, Any]:
+def run(
+    name: str, *, data: Path, folder: Path = FOLDER, device: torch.device = CPU
+) -> dict[str, Any]:
     """Train with one change and store its figures; the base is run before where it is missing."""
     stored = folder / f"{name}.json"
     if stored.exists():
         figures: dict[str, Any] = json.loads(stored.read_text())
         return figures
     if name != BASE:
-        run(BASE, data=data, folder=folder)
-    training = _train(name, data=data, folder=folder)
+        run(BASE, data=data, folder=folder, device=device)
+    training = _train(name, data=data, folder=folder, device=device)
     films = [*training.val, *training.left_out]
     logits = _logits(training, films)
     _keep(name, films, logits)
@@ -66,8 +70,9 @@ def run(name: str, *, data: Path, folder: Path = FOLDER) -> dict[str, Any]:
     return figures
 
 
-def _train(name: str, *, data: Path, folder: Path) -> Training:
-    training = Training(config_of(name, folder=folder), data, CHECKPOINTS / "ablation" / name)
+def _train(name: str, *, data: Path, folder: Path, device: torch.device) -> Training:
+    checkpoints = CHECKPOINTS / "ablation" / name
+    training = Training(config_of(name, folder=folder), data, checkpoints, device)
     training.resume()
     saved = training.seen
     for _ in steps_of(training, minutes=None):

@@ -18,8 +18,9 @@ from torch.nn import functional
 from ml.anatomy import REGIONS, settle_regions
 from ml.training.backbone import CHANNELS, START, MobileStages
 from ml.training.data import SHARED, cache_prepared
+from ml.training.device import CPU, autocast, home_of, place, send
 from ml.training.layers import double_convolution
-from ml.training.loop import Learner, TrainingRun, autocast, begin, run_epoch, seed_all
+from ml.training.loop import Learner, TrainingRun, begin, run_epoch, seed_all
 from ml.training.members import read_checkpoint
 
 STAGES = 5
@@ -220,11 +221,12 @@ def film_dice(regions: np.ndarray, mask: np.ndarray) -> dict[str, float]:
 def outline_films(network: nn.Module, pixels: np.ndarray) -> list[np.ndarray]:
     """Regions of prepared films [N, S, S] uint8, as serving finds them."""
     network.eval()
+    here = home_of(network)
 
     def run(films: np.ndarray) -> np.ndarray:  # [B, S, S] to [B, 4, S, S]
-        stack = torch.from_numpy(films).unsqueeze(1).float() / 255
-        found: np.ndarray = network(stack.contiguous(memory_format=torch.channels_last)).numpy()
-        return found
+        stack = send(torch.from_numpy(films), here).unsqueeze(1).float() / 255
+        found = network(stack.contiguous(memory_format=torch.channels_last)).cpu()
+        return np.asarray(found.numpy())
 
     regions = []
     for start in range(0, len(pixels), 16):
@@ -250,15 +252,19 @@ def train_epoch(
     shake = Shake(**config.get("augment", {}))
     network = learner.network
     assert isinstance(network, AnatomyNetwork)
+    here = home_of(network)
 
     def step(number: int) -> float:
         rows = order[number * config["batch"] : (number + 1) * config["batch"]]
         pairs = [
             shake_pair(pixels[r], masks[r], out=config["size"], shake=shake, rng=rng) for r in rows
         ]
-        film = torch.from_numpy(np.stack([pair[0] for pair in pairs])).unsqueeze(1)
-        truth = torch.from_numpy(np.stack([pair[1] for pair in pairs]))
-        with autocast(enabled=config.get("bf16", True)):
+        films, truth = (
+            send(torch.from_numpy(np.stack([pair[part] for pair in pairs])), here)
+            for part in (0, 1)
+        )
+        film = films.unsqueeze(1)
+        with autocast(here, enabled=config.get("bf16", True)):
             logits = network.logits(film.contiguous(memory_format=torch.channels_last))
         edge = config.get("edge_weight", 0.0)
         return learner.learn(overlap_loss(logits.float(), truth, edge_weight=edge))
@@ -267,7 +273,13 @@ def train_epoch(
     return run_epoch(learner, step, config=config, epoch=epoch, steps=steps)
 
 
-def train(config: dict[str, Any], *, root: Path = SHARED, threads: int = 1) -> TrainingRun:
+def train(
+    config: dict[str, Any],
+    *,
+    root: Path = SHARED,
+    threads: int = 1,
+    device: torch.device = CPU,
+) -> TrainingRun:
     """Train, or go on with, the outline that a config describes; logs Dice on `val`."""
     torch.set_num_threads(threads)
     seed_all(config["seed"])
@@ -284,8 +296,7 @@ def train(config: dict[str, Any], *, root: Path = SHARED, threads: int = 1) -> T
     val_masks = load_masks(val, size=size)
     network = AnatomyNetwork()
     network.stages.load_start(root / "weights" / START)
-    network = network.to(memory_format=torch.channels_last)
-    learner, run = begin(network, config)
+    learner, run = begin(place(network, device), config)
     for epoch in run.epochs(config["epochs"]):
         loss = train_epoch(learner, pixels, masks, config=config, epoch=epoch)
         figures = {"loss": loss}

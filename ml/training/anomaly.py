@@ -25,11 +25,11 @@ from ml.training.autoencoders import (
     squared_error,
 )
 from ml.training.data import SHARED, cache_prepared, read_layout
+from ml.training.device import CPU, autocast, home_of, place, send
 from ml.training.groups import Cases, groups_of
 from ml.training.loop import (
     Learner,
     TrainingRun,
-    autocast,
     begin,
     run_epoch,
     seed_all,
@@ -161,7 +161,7 @@ def step_unet(
     bf16: bool,
 ) -> float:
     """One step of the plain autoencoder: mean squared error."""
-    with autocast(enabled=bf16):
+    with autocast(film.device, enabled=bf16):
         rebuilt = network(film)
     loss = functional.mse_loss(rebuilt.float(), film)
     step_down(optimizers, loss)
@@ -177,13 +177,18 @@ def step_warm(
 ) -> float:
     """One step of the plain variational autoencoder, with which soft-intro training starts."""
     scale = 1 / film[0].numel()
-    with autocast(enabled=bf16):
+    with autocast(film.device, enabled=bf16):
         mean, log_variance, _ = network.encoder(film)
         rebuilt = network.decoder(draw_code(mean, log_variance))
     error = squared_error(film, rebuilt)
     loss = scale * (BETA_REC * error + BETA_KL * divergence(mean, log_variance)).mean()
     step_down(optimizers, loss)
     return float(error.mean().detach()) * scale
+
+
+def draw_codes(network: ReversedAutoencoder, film: torch.Tensor) -> torch.Tensor:
+    """Codes [B, code] of films that do not exist, for as many as there are."""
+    return send(torch.randn(len(film), network.code_size), film.device)
 
 
 def step_encoder(
@@ -199,8 +204,8 @@ def step_encoder(
     """
     scale = 1 / film[0].numel()
     network.decoder.requires_grad_(False)
-    with autocast(enabled=bf16):
-        fake = network.decoder(torch.randn(len(film), network.code_size))
+    with autocast(film.device, enabled=bf16):
+        fake = network.decoder(draw_codes(network, film))
         mean, log_variance, embeddings = network.encoder(film)
         code = draw_code(mean, log_variance)
         rebuilt = network.decoder(code)
@@ -235,8 +240,8 @@ def step_decoder(
     """Teach the decoder to rebuild films and to make films that the encoder takes for real ones."""
     scale = 1 / film[0].numel()
     network.encoder.requires_grad_(False)
-    with autocast(enabled=bf16):
-        fake = network.decoder(torch.randn(len(film), network.code_size))
+    with autocast(film.device, enabled=bf16):
+        fake = network.decoder(draw_codes(network, film))
         rebuilt = network.decoder(code)
         rebuilt_code, fake_code = network.encoder(rebuilt), network.encoder(fake)
         again = network.decoder(draw_code(*rebuilt_code[:2]).detach())
@@ -276,11 +281,12 @@ def train_epoch(
     order = rng.permutation(len(films))[: config["films"]]
     optimizers = list(learner.optimizers.values())
     warm = epoch < config.get("warm_epochs", 0)
+    here = home_of(learner.network)
 
     def step(number: int) -> float:
         rows = order[number * config["batch"] : (number + 1) * config["batch"]]
-        film = torch.from_numpy(np.stack([shake(films[row], rng) for row in rows])).unsqueeze(1)
-        film = film.contiguous(memory_format=torch.channels_last)
+        moved = torch.from_numpy(np.stack([shake(films[row], rng) for row in rows]))
+        film = send(moved, here).unsqueeze(1).contiguous(memory_format=torch.channels_last)
         bf16 = config.get("bf16", True)
         return step_any(learner.network, optimizers, film, warm=warm, bf16=bf16)
 
@@ -292,14 +298,21 @@ def train_epoch(
 def rebuild(network: nn.Module, films: np.ndarray, *, batch: int = 64) -> np.ndarray:
     """Rebuild films [N, S, S] uint8; returns [N, S, S] float32 in 0..1."""
     network.eval()
+    here = home_of(network)
     parts = []
     for start in range(0, len(films), batch):
-        stack = torch.from_numpy(np.array(films[start : start + batch])).unsqueeze(1).float() / 255
-        parts.append(network(stack)[:, 0].numpy())
+        stack = send(torch.from_numpy(np.array(films[start : start + batch])), here)
+        parts.append(network(stack.unsqueeze(1).float() / 255)[:, 0].cpu().numpy())
     return np.concatenate(parts)
 
 
-def train(config: dict[str, Any], *, root: Path = SHARED, threads: int = 1) -> TrainingRun:
+def train(
+    config: dict[str, Any],
+    *,
+    root: Path = SHARED,
+    threads: int = 1,
+    device: torch.device = CPU,
+) -> TrainingRun:
     """Train, or go on with, the autoencoder that a config describes; logs the error on `val`."""
     torch.set_num_threads(threads)
     seed_all(config["seed"])
@@ -312,7 +325,7 @@ def train(config: dict[str, Any], *, root: Path = SHARED, threads: int = 1) -> T
         [f for f in plain if f.split == "val"], size=size, number=number, note="plain-val"
     )
     print(f"{len(films)} films without a finding, {len(val)} for validation", flush=True)
-    network = build(config).to(memory_format=torch.channels_last)
+    network = place(build(config), device)
     learner, run = begin(network, config, optimizers=optimisers_of(network, config["rate"]))
     for epoch in run.epochs(config["epochs"]):
         error = train_epoch(learner, films, config=config, epoch=epoch)

@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from ml.training.device import CPU, send
+
 
 @dataclass
 class FilmList:
@@ -28,9 +30,14 @@ class FilmList:
 
 
 def draw_batch(
-    lists: dict[str, FilmList], *, shares: dict[str, float], size: int, rng: np.random.Generator
+    lists: dict[str, FilmList],
+    *,
+    shares: dict[str, float],
+    size: int,
+    rng: np.random.Generator,
+    device: torch.device = CPU,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Draw a batch whose films come from the lists in the given shares.
+    """Draw a batch whose films come from the lists in the given shares, and send it to a device.
 
     returns: [B, 1, S, S] float32 in 0..255, [B, L] float32
     """
@@ -38,8 +45,11 @@ def draw_batch(
     weights = np.array([shares[name] for name in names])
     counts = rng.multinomial(size, weights / weights.sum())
     parts = [lists[name].draw(int(count)) for name, count in zip(names, counts, strict=True)]
-    pixels = torch.from_numpy(np.concatenate([part[0] for part in parts])).float()
-    return pixels[:, None], torch.from_numpy(np.concatenate([part[1] for part in parts]))
+    pixels, targets = (
+        send(torch.from_numpy(np.concatenate([part[index] for part in parts])), device)
+        for index in (0, 1)
+    )
+    return pixels.float()[:, None], targets
 
 
 def mix(
@@ -53,7 +63,7 @@ def mix(
     if not strength:
         return pixels, targets
     share = float(torch.distributions.Beta(strength, strength).sample())
-    other = torch.randperm(len(pixels))
+    other = send(torch.randperm(len(pixels)), pixels.device)
     return (
         pixels.lerp(pixels[other], 1 - share),
         targets.lerp(targets[other], 1 - share),
@@ -69,9 +79,10 @@ def soften(pixels: torch.Tensor, *, share: float, through: int = 224) -> torch.T
     pixels: [B, 1, S, S] float32; share: 0..1
     returns: the same shape
     """
-    rows = torch.rand(len(pixels)) < share
-    if not rows.any() or pixels.shape[-1] <= through:
+    drawn = torch.rand(len(pixels)) < share
+    if not drawn.any() or pixels.shape[-1] <= through:
         return pixels
+    rows = send(drawn.nonzero()[:, 0], pixels.device)
     small = nn.functional.interpolate(
         pixels[rows], (through, through), mode="bilinear", antialias=True
     )
@@ -81,7 +92,7 @@ def soften(pixels: torch.Tensor, *, share: float, through: int = 224) -> torch.T
 
 
 def augment(pixels: torch.Tensor, config: dict[str, float], *, size: int) -> torch.Tensor:
-    """Move, mirror and re-expose every film of a batch at random.
+    """Move, mirror and re-expose every film of a batch at random, on the device where it lies.
 
     pixels: [B, 1, S, S] float32 in 0..255
     returns: [B, 1, size, size] float32 in 0..255
@@ -95,11 +106,11 @@ def augment(pixels: torch.Tensor, config: dict[str, float], *, size: int) -> tor
         pixels = nn.functional.interpolate(pixels, (size, size), mode="bilinear", antialias=True)
 
     def spread(amount: float) -> torch.Tensor:
-        return (torch.rand(count) * 2 - 1) * amount
+        return send((torch.rand(count) * 2 - 1) * amount, pixels.device)
 
     angle = spread(math.radians(config["rotate_deg"]))
     scale = torch.exp(spread(math.log1p(config["scale"])))
-    mirror = torch.where(torch.rand(count) < 0.5, -1.0, 1.0)
+    mirror = send(torch.where(torch.rand(count) < 0.5, -1.0, 1.0), pixels.device)
     cos, sin = torch.cos(angle) * scale, torch.sin(angle) * scale
     shift_x, shift_y = spread(2 * config["shift"]), spread(2 * config["shift"])
     rows = [

@@ -12,6 +12,8 @@ import math
 import torch
 from torch.nn import functional
 
+from ml.training.device import send
+
 ASPECT_OF_ILL = 1.25  # median width for its height of films with pneumonia, over normal ones'
 KNOTS = 6
 
@@ -21,7 +23,7 @@ def stretch_films(pixels: torch.Tensor, factors: torch.Tensor) -> torch.Tensor:
 
     pixels: [B, 1, S, S]; factors: [B]; returns: the same shape
     """
-    rows = torch.zeros(len(pixels), 2, 3)
+    rows = torch.zeros(len(pixels), 2, 3, device=pixels.device)
     rows[:, 0, 0], rows[:, 1, 1] = 1 / factors, 1.0
     grid = functional.affine_grid(rows, list(pixels.shape), align_corners=False)
     return functional.grid_sample(pixels, grid, align_corners=False)
@@ -29,7 +31,8 @@ def stretch_films(pixels: torch.Tensor, factors: torch.Tensor) -> torch.Tensor:
 
 def stretch_at_random(pixels: torch.Tensor, *, spread: float) -> torch.Tensor:
     """Stretch every film of a batch by a factor of its own, up to e^±spread."""
-    return stretch_films(pixels, torch.exp((torch.rand(len(pixels)) * 2 - 1) * spread))
+    factors = torch.exp((torch.rand(len(pixels)) * 2 - 1) * spread)
+    return stretch_films(pixels, send(factors, pixels.device))
 
 
 def bend_greys(pixels: torch.Tensor, *, spread: float) -> torch.Tensor:
@@ -38,7 +41,7 @@ def bend_greys(pixels: torch.Tensor, *, spread: float) -> torch.Tensor:
     pixels: [B, 1, S, S] in 0..255; spread: of the logarithm of the curve's slopes
     returns: the same shape and range
     """
-    slopes = torch.exp(torch.randn(len(pixels), KNOTS) * spread)
+    slopes = send(torch.exp(torch.randn(len(pixels), KNOTS) * spread), pixels.device)
     curve = functional.pad(slopes.cumsum(1), (1, 0))  # [B, KNOTS + 1]
     curve = curve / curve[:, -1:]
     place = (pixels.flatten(1) / 255).clamp(0, 1) * KNOTS
@@ -51,8 +54,9 @@ def bend_greys(pixels: torch.Tensor, *, spread: float) -> torch.Tensor:
 def hide_borders(pixels: torch.Tensor, *, share: float, widest: float = 0.12) -> torch.Tensor:
     """Blacken the borders of a share of the films, each side up to `widest` of the film."""
     side = pixels.shape[-1]
-    place = (torch.arange(side) + 0.5) / side
-    cut = torch.rand(len(pixels), 4, 1) * widest * (torch.rand(len(pixels), 1, 1) < share)
+    place = (torch.arange(side, device=pixels.device) + 0.5) / side
+    drawn = torch.rand(len(pixels), 4, 1) * widest * (torch.rand(len(pixels), 1, 1) < share)
+    cut = send(drawn, pixels.device)
     kept = [(place >= cut[:, i]) & (place <= 1 - cut[:, i + 1]) for i in (0, 2)]  # [B, S] each
     return pixels * (kept[0][:, None, :, None] & kept[1][:, None, None, :])
 

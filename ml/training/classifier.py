@@ -23,6 +23,7 @@ from tqdm import tqdm
 from ml.training.batches import FilmList, augment, draw_batch, mix
 from ml.training.classifier_network import build_network, infer, set_prior
 from ml.training.data import Film, cache_prepared, read_layout, read_soft_labels, split_into_folds
+from ml.training.device import CPU, autocast, place, to_cpu
 from ml.training.loop import CHECKPOINTS
 from ml.training.losses import loss_of
 from ml.training.metrics import mean_auc
@@ -43,8 +44,10 @@ def read_config(path: Path = CONFIG) -> Config:
 class Training:
     """One run: its network, moving average, optimiser and how far it is."""
 
-    def __init__(self, config: Config, data: Path, folder: Path) -> None:
-        self.config, self.data, self.folder = config, data, folder
+    def __init__(
+        self, config: Config, data: Path, folder: Path, device: torch.device = CPU
+    ) -> None:
+        self.config, self.data, self.folder, self.device = config, data, folder, device
         schedule = config["schedule"]
         torch.manual_seed(schedule["seed"])
         self.rng = np.random.default_rng(schedule["seed"])
@@ -63,6 +66,7 @@ class Training:
         )
         set_prior(self.network, self.lists["films"].targets)
         self._continue_from(config["network"].get("continues"))
+        self.network = place(self.network, device)
         self.average = copy.deepcopy(self.network).requires_grad_(False)
         self.optimiser = self._build_optimiser()
         self.steps = self.seen = 0
@@ -73,7 +77,8 @@ class Training:
         """Start from what another run's best checkpoint exported; its schedule is not taken."""
         if run is None:
             return
-        state = torch.load(CHECKPOINTS / run / "best.pt", weights_only=True)
+        path = CHECKPOINTS / run / "best.pt"
+        state = torch.load(path, map_location=CPU, weights_only=True)
         self.network.load_state_dict(state[state["exported"]])
 
     def _prepared(self, films: Sequence[Film], note: str) -> np.ndarray:
@@ -143,13 +148,17 @@ class Training:
         for group in self.optimiser.param_groups:
             group["lr"] = 0.0 if probing and not group["head"] else group["rate"] * factor
         pixels, targets = draw_batch(
-            self.lists, shares=self.shares(), size=schedule["batch"], rng=self.rng
+            self.lists,
+            shares=self.shares(),
+            size=schedule["batch"],
+            rng=self.rng,
+            device=self.device,
         )
         pixels = augment(pixels, self.config["augment"], size=self.size())
         pixels, targets = mix(pixels, targets, strength=self.config["augment"].get("mixup", 0.0))
         pixels = (pixels - network["mean"]) / network["std"]
         self.network.train()
-        with torch.autocast("cpu", torch.bfloat16):
+        with autocast(self.device):
             logits = self.network(pixels.to(memory_format=torch.channels_last))
         loss = self._loss(logits.float(), targets)
         self.optimiser.zero_grad(set_to_none=True)
@@ -197,9 +206,9 @@ class Training:
         self.folder.mkdir(parents=True, exist_ok=True)
         target = self.folder / name
         state = {
-            "network": self.network.state_dict(),
-            "average": self.average.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
+            "network": to_cpu(self.network.state_dict()),
+            "average": to_cpu(self.average.state_dict()),
+            "optimiser": to_cpu(self.optimiser.state_dict()),
             "config": self.config,
             "labels": list(CLASSIFIER_LABELS),
             **{key: getattr(self, key) for key in PROGRESS},
@@ -213,7 +222,7 @@ class Training:
         path = self.folder / "last.pt"
         if not path.exists():
             return False
-        state = torch.load(path, weights_only=True)
+        state = torch.load(path, map_location=CPU, weights_only=True)
         self.network.load_state_dict(state["network"])
         self.average.load_state_dict(state["average"])
         self.optimiser.load_state_dict(state["optimiser"])
@@ -249,12 +258,19 @@ def steps_of(training: Training, *, minutes: float | None) -> Iterator[float]:
         yield loss
 
 
-def train(config: Config, *, data: Path, folder: Path, minutes: float | None = None) -> Path:
+def train(
+    config: Config,
+    *,
+    data: Path,
+    folder: Path,
+    minutes: float | None = None,
+    device: torch.device = CPU,
+) -> Path:
     """Train to the end of the schedule, resuming where a run was cut off.
 
     returns: path of the checkpoint with the best mean AUC on val
     """
-    training = Training(config, data, folder)
+    training = Training(config, data, folder, device)
     resumed = training.resume()
     tqdm.write(f"{'resumed at' if resumed else 'from'} {training.seen} films")
     schedule = config["schedule"]

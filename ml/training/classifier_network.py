@@ -17,6 +17,7 @@ import timm  # noqa: E402  (timm imports torchvision)
 from safetensors.torch import load_file  # noqa: E402
 
 from ml.training.depthwise import speed_up_depthwise  # noqa: E402
+from ml.training.device import autocast, home_of, send  # noqa: E402
 
 
 def build_network(config: dict[str, Any], *, outputs: int, start: Path | None) -> nn.Module:
@@ -69,13 +70,15 @@ def infer(
     returns: [N, L] float32
     """
     network.eval()
+    here = home_of(network)
     parts = []
     for begin in range(0, len(pixels), batch):
-        chunk = torch.from_numpy(np.array(pixels[begin : begin + batch])).float()[:, None]
+        stack = torch.from_numpy(np.array(pixels[begin : begin + batch]))
+        chunk = send(stack, here).float()[:, None]
         chunk = ((chunk - config["mean"]) / config["std"]).to(memory_format=torch.channels_last)
-        with torch.autocast("cpu", torch.bfloat16):
+        with autocast(here):
             logits = network(chunk).float()
             if mirrored:
                 logits = (logits + network(chunk.flip(3)).float()) / 2
-        parts.append(logits.numpy())
+        parts.append(logits.cpu().numpy())
     return np.concatenate(parts)

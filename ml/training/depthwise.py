@@ -56,7 +56,7 @@ class _Depthwise(nn.Conv2d):
         if self.same:
             films = pad_same(films, kernel=self.kernel_size[0], stride=self.stride[0])
             padding = [0, 0]
-        if not torch.is_grad_enabled():
+        if films.device.type != "cpu" or not torch.is_grad_enabled():
             return functional.conv2d(films, self.weight, None, self.stride, padding, 1, self.groups)
         if torch.is_autocast_enabled("cpu"):
             films = films.to(torch.get_autocast_dtype("cpu"))

@@ -27,7 +27,8 @@ from ml.training.boxes import (
     take_opacity_for,
 )
 from ml.training.data import SHARED, cache_prepared
-from ml.training.loop import Learner, TrainingRun, autocast, begin, run_epoch, seed_all
+from ml.training.device import CPU, autocast, home_of, place, send
+from ml.training.loop import Learner, TrainingRun, begin, run_epoch, seed_all
 from ml.training.members import read_checkpoint
 
 START = "yolov5n.coco.fp16.safetensors"
@@ -127,6 +128,7 @@ def train_epoch(
 
     network = learner.network
     assert isinstance(network, LesionNetwork)
+    here = home_of(network)
     criterion = v8DetectionLoss(network.detection)
     shake = Shake(**config.get("augment", {}))
     rng = np.random.default_rng((config["seed"], epoch, 1))
@@ -136,9 +138,11 @@ def train_epoch(
         rows = np.sort(order[number * count : (number + 1) * count])
         drawn = [films[row] for row in rows]
         batch, targets, known = collate(drawn, pixels[rows], shake=shake, size=size, rng=rng)
-        with autocast(enabled=config.get("bf16", True)):
-            output = network.raw(batch)
-        criterion.class_weights = known  # [B, 1, 9], multiplied onto the loss of every anchor
+        with autocast(here, enabled=config.get("bf16", True)):
+            output = network.raw(send(batch, here))
+        criterion.class_weights = send(
+            known, here
+        )  # [B, 1, 9], multiplied onto the loss of every anchor
         return learner.learn(criterion(output, targets)[0].sum() / count, limit=10.0)
 
     return run_epoch(learner, step, config=config, epoch=epoch, steps=len(order) // count)
@@ -149,7 +153,13 @@ def prepare_films(films: Sequence[BoxedFilm], *, size: int, number: int, note: s
     return cache_prepared([f.film.path for f in films], size=size, number=number, note=note)
 
 
-def train(config: dict[str, Any], *, root: Path = SHARED, threads: int = 1) -> TrainingRun:
+def train(
+    config: dict[str, Any],
+    *,
+    root: Path = SHARED,
+    threads: int = 1,
+    device: torch.device = CPU,
+) -> TrainingRun:
     """Train, or go on with, the detector that a config describes; logs `val` figures."""
     from ml.training.detector_report import hit_rates, run_network
 
@@ -165,8 +175,7 @@ def train(config: dict[str, Any], *, root: Path = SHARED, threads: int = 1) -> T
     network = LesionNetwork(size=config["size"])
     start = root / "weights" / START
     print(f"{len(train_films)} films, {load_start(network, start)} tensors from {start.name}")
-    network = network.to(memory_format=torch.channels_last)
-    learner, run = begin(network, config)
+    learner, run = begin(place(network, device), config)
     for epoch in run.epochs(config["epochs"]):
         rng = np.random.default_rng((config["seed"], epoch))
         order = draw_epoch(train_films, free=config["free"], normals=config["normals"], rng=rng)

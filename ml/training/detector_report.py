@@ -11,6 +11,7 @@ import torch
 from ml.detect import Lesion, overlap_with, select_candidates
 from ml.training.boxes import KINDS, BoxedFilm
 from ml.training.detector import LesionNetwork
+from ml.training.device import home_of, send
 from ml.vocabulary import BOX_LABELS
 
 OVERLAPS = (0.1, 0.3, 0.5)
@@ -24,12 +25,13 @@ def run_network(network: LesionNetwork, pixels: np.ndarray, *, batch: int = 16) 
     pixels: [N, S, S] uint8, S the network's own size
     """
     network.eval()
+    here = home_of(network)
     outputs: list[Output] = []
     for start in range(0, len(pixels), batch):
         stack = np.array(pixels[start : start + batch])  # a copy: the cache is read-only
-        film = torch.from_numpy(stack).unsqueeze(1).float() / 255
+        film = send(torch.from_numpy(stack), here).unsqueeze(1).float() / 255
         boxes, scores = network(film.contiguous(memory_format=torch.channels_last))
-        outputs += list(zip(boxes.numpy(), scores.numpy(), strict=True))
+        outputs += list(zip(boxes.cpu().numpy(), scores.cpu().numpy(), strict=True))
     return outputs
 
 

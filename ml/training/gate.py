@@ -18,8 +18,9 @@ from torch.nn import functional
 from ml.gate import KINDS
 from ml.training.backbone import CHANNELS, START, MobileStages
 from ml.training.data import SHARED, cache_prepared
+from ml.training.device import CPU, autocast, home_of, place, send
 from ml.training.gate_films import GateDraw, GateFilm, draw_one, read_gate_films
-from ml.training.loop import Learner, TrainingRun, autocast, begin, run_epoch, seed_all
+from ml.training.loop import Learner, TrainingRun, begin, run_epoch, seed_all
 from ml.training.members import read_checkpoint
 
 STAGES = 6  # of MobileNetV2's seven; the last two layers hold half of its weights
@@ -59,16 +60,18 @@ def pools_of(films: Sequence[GateFilm], *, split: str) -> list[np.ndarray]:
 
 def loss_of(network: GateNetwork, draws: Sequence[GateDraw], *, bf16: bool) -> torch.Tensor:
     """Mean loss of a batch; turn and inversion are learned from chest films alone."""
-    stack = torch.from_numpy(np.stack([d.pixels for d in draws])).unsqueeze(1).float() / 255
-    with autocast(enabled=bf16):
+    here = home_of(network)
+    pixels = send(torch.from_numpy(np.stack([d.pixels for d in draws])), here)
+    stack = pixels.unsqueeze(1).float() / 255
+    with autocast(here, enabled=bf16):
         logits = network.logits(stack.contiguous(memory_format=torch.channels_last))
     kind, turn, inverted = (part.float() for part in logits)
-    judged = torch.tensor([d.judged for d in draws])
-    loss = functional.cross_entropy(
-        kind, torch.tensor([d.kind for d in draws]), label_smoothing=0.02
-    )
-    turns = torch.tensor([d.turn for d in draws])[judged]
-    swapped = torch.tensor([[float(d.inverted)] for d in draws])[judged]
+    rows = [row for row, d in enumerate(draws) if d.judged]
+    judged = send(torch.tensor(rows, dtype=torch.long), here)
+    kinds = send(torch.tensor([d.kind for d in draws]), here)
+    loss = functional.cross_entropy(kind, kinds, label_smoothing=0.02)
+    turns = send(torch.tensor([d.turn for d in draws]), here)[judged]
+    swapped = send(torch.tensor([[float(d.inverted)] for d in draws]), here)[judged]
     loss = loss + functional.cross_entropy(turn[judged], turns, label_smoothing=0.02)
     return loss + functional.binary_cross_entropy_with_logits(inverted[judged], swapped)
 
@@ -80,11 +83,13 @@ def run_network(network: nn.Module, pixels: np.ndarray, *, batch: int = 32) -> l
     pixels: [N, S, S] uint8; returns: one array [N, ...] per output
     """
     network.eval()
+    here = home_of(network)
     parts = []
     for start in range(0, len(pixels), batch):
-        stack = torch.from_numpy(np.array(pixels[start : start + batch])).unsqueeze(1).float() / 255
+        films = send(torch.from_numpy(np.array(pixels[start : start + batch])), here)
+        stack = films.unsqueeze(1).float() / 255
         parts.append(network(stack.contiguous(memory_format=torch.channels_last)))
-    return [np.concatenate([part[k].numpy() for part in parts]) for k in range(len(parts[0]))]
+    return [np.concatenate([part[k].cpu().numpy() for part in parts]) for k in range(len(parts[0]))]
 
 
 def val_figures(network: GateNetwork, draws: Sequence[GateDraw]) -> dict[str, float]:
@@ -124,7 +129,13 @@ def train_epoch(
     return run_epoch(learner, step, config=config, epoch=epoch, steps=config["steps"])
 
 
-def train(config: dict[str, Any], *, root: Path = SHARED, threads: int = 1) -> TrainingRun:
+def train(
+    config: dict[str, Any],
+    *,
+    root: Path = SHARED,
+    threads: int = 1,
+    device: torch.device = CPU,
+) -> TrainingRun:
     """Train, or go on with, the gate that a config describes; logs figures on `val`."""
     torch.set_num_threads(threads)
     seed_all(config["seed"])
@@ -138,8 +149,7 @@ def train(config: dict[str, Any], *, root: Path = SHARED, threads: int = 1) -> T
     val = [draw_one(val_pools, pixels, size=config["size"], rng=rng) for _ in range(config["val"])]
     network = GateNetwork()
     network.stages.load_start(root / "weights" / START)
-    network = network.to(memory_format=torch.channels_last)
-    learner, run = begin(network, config)
+    learner, run = begin(place(network, device), config)
     pools = pools_of(used, split="train")
     for epoch in run.epochs(config["epochs"]):
         loss = train_epoch(learner, pools, pixels, config=config, epoch=epoch)

@@ -17,6 +17,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from ml.training.device import to_cpu
+
 CONFIGS = Path(__file__).parent / "configs"
 CHECKPOINTS = Path("var/checkpoints")
 LOGS = Path("var/logs")
@@ -127,7 +129,7 @@ class TrainingRun:
         now = time.monotonic()
         self.seconds += now - self._since
         self._since = now
-        state = {key: part.state_dict() for key, part in self.parts.items()}
+        state = {key: to_cpu(part.state_dict()) for key, part in self.parts.items()}
         self.path.parent.mkdir(parents=True, exist_ok=True)
         beside = self.path.with_suffix(".part")
         torch.save({**state, "epoch": self.epoch, "seconds": self.seconds}, beside)
@@ -257,8 +259,3 @@ def run_epoch(
         losses.append(step(number))
         learner.ema.update(learner.network)
     return float(np.mean(losses))
-
-
-def autocast(*, enabled: bool = True) -> torch.autocast:
-    """bfloat16 on the CPU, which makes convolutions here about twice as fast."""
-    return torch.autocast("cpu", dtype=torch.bfloat16, enabled=enabled)

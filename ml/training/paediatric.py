@@ -23,7 +23,8 @@ from ml.training.batches import FilmList, augment, draw_batch
 from ml.training.child_changes import change_films, swap_shapes
 from ml.training.child_networks import PaediatricGraph, PaediatricNetwork, build_reader
 from ml.training.data import SHARED, cache_prepared, read_kaggle_chest_xray, read_layout
-from ml.training.loop import Learner, TrainingRun, autocast, begin, run_epoch, seed_all
+from ml.training.device import CPU, autocast, home_of, place, send
+from ml.training.loop import Learner, TrainingRun, begin, run_epoch, seed_all
 from ml.training.members import read_checkpoint
 from ml.training.metrics import roc_auc
 
@@ -112,29 +113,33 @@ def _adults(config: dict[str, Any], root: Path, rng: np.random.Generator) -> Fil
 def infer(network: nn.Module, pixels: np.ndarray, *, batch: int = 32) -> np.ndarray:
     """Logits of prepared films [N, S, S] uint8, mean with the mirror; returns [N] float32."""
     network.eval()
+    here = home_of(network)
     parts = []
     for start in range(0, len(pixels), batch):
-        stack = torch.from_numpy(np.array(pixels[start : start + batch]))[:, None].float() / 255
+        films = send(torch.from_numpy(np.array(pixels[start : start + batch])), here)
+        stack = films[:, None].float() / 255
         stack = stack.contiguous(memory_format=torch.channels_last)
-        with autocast():
+        with autocast(here):
             parts.append((network(stack) + network(stack.flip(3))).float() / 2)
-    return torch.cat(parts)[:, 0].numpy()
+    return torch.cat(parts)[:, 0].cpu().numpy()
 
 
-def _train_epoch(
+def train_epoch(
     learner: Learner, lists: dict[str, FilmList], *, config: dict[str, Any], epoch: int
 ) -> float:
+    """Draw `epoch_films` films, each kind in its share; returns the mean loss."""
     rng = np.random.default_rng((config["seed"], epoch))
     torch.manual_seed(config["seed"] + epoch)
+    here = home_of(learner.network)
     share = (1 - config["adults"]) / 2
     shares = {"normal": share, "pneumonia": share, "adults": config["adults"]}
 
     def step(_number: int) -> float:
-        pixels, truth = draw_batch(lists, shares=shares, size=config["batch"], rng=rng)
+        pixels, truth = draw_batch(lists, shares=shares, size=config["batch"], rng=rng, device=here)
         if "shortcuts" in config:
             pixels = change_films(pixels, config["shortcuts"])
         pixels = augment(pixels, config["augment"], size=config["size"]) / 255
-        with autocast():
+        with autocast(here):
             logits = learner.network(pixels.to(memory_format=torch.channels_last))
         target = truth * (1 - config["smoothing"]) + config["smoothing"] / 2
         return learner.learn(functional.binary_cross_entropy_with_logits(logits.float(), target))
@@ -143,7 +148,13 @@ def _train_epoch(
     return run_epoch(learner, step, config=config, epoch=epoch, steps=steps)
 
 
-def train(config: dict[str, Any], *, root: Path = SHARED, threads: int = 1) -> TrainingRun:
+def train(
+    config: dict[str, Any],
+    *,
+    root: Path = SHARED,
+    threads: int = 1,
+    device: torch.device = CPU,
+) -> TrainingRun:
     """Train, or go on with, the network that a config describes; logs figures on `val`."""
     torch.set_num_threads(threads)
     seed_all(config["seed"])
@@ -154,10 +165,9 @@ def train(config: dict[str, Any], *, root: Path = SHARED, threads: int = 1) -> T
     network = build_reader(config.get("architecture", ""), dropout=config["dropout"])
     if isinstance(network, PaediatricNetwork) and (root / "weights" / START).exists():
         network.load_start(root / "weights" / START)
-    network = network.to(memory_format=torch.channels_last)
-    learner, run = begin(network, config)
+    learner, run = begin(place(network, device), config)
     for epoch in run.epochs(config["epochs"]):
-        loss = _train_epoch(learner, lists, config=config, epoch=epoch)
+        loss = train_epoch(learner, lists, config=config, epoch=epoch)
         average = learner.ema.network
         figures = _val_figures(infer(average, val_pixels), val)
         swapped = _val_figures(infer(average, swapped_pixels), val)

@@ -13,6 +13,7 @@ from typing import Any
 from ml.bundle import OPTIONAL, REQUIRED, WEIGHTS, Bundle, load_release
 from ml.training.ablation_table import changes
 from ml.training.data import SHARED, LayoutError
+from ml.training.device import DeviceError, choose_device
 from ml.training.documents import PAGE, update_page
 from ml.training.loop import CHECKPOINTS, CONFIGS, configs_of, load_config
 from ml.training.papers import newest_version, write_release
@@ -34,7 +35,7 @@ NETWORKS: dict[str, Network] = {
     "gate": Network("ml.training.gate", "ml.training.gate_report"),
     "paediatric": Network("ml.training.paediatric", "ml.training.paediatric_report"),
 }
-EXTRAS = ("robustness", "yardstick", "children")  # stored under ml/training/measured
+EXTRAS = ("robustness", "yardstick", "children", "hours")  # stored under ml/training/measured
 CLASSIFIER_PARTS = ("classifier", "classifier_320", "classifier_lungs")
 GROUPS = {"anomaly": ("unet", "reversed_ae"), "release": REQUIRED}
 
@@ -48,7 +49,7 @@ def main(arguments: argparse.Namespace) -> int:
         return 2
     try:
         commands[arguments.command](arguments)
-    except (LayoutError, FileNotFoundError) as error:
+    except (LayoutError, FileNotFoundError, DeviceError) as error:
         print(error)
         return 2
     return 0
@@ -59,12 +60,14 @@ def train(arguments: argparse.Namespace) -> None:
     import torch
 
     torch.set_num_threads(arguments.threads)
+    device = choose_device(arguments.device)
+    print(f"training on {device}", flush=True)
     if arguments.ablation is not None:
-        _ablate(arguments)
+        _ablate(arguments, device)
         return
     for name in GROUPS.get(arguments.network, (arguments.network,)):
         if name == "classifier":
-            _train_classifier(arguments)
+            _train_classifier(arguments, device)
             continue
         if arguments.minutes is not None:
             print(f"--minutes is for the classifier; {name} follows the epochs of its config")
@@ -72,10 +75,10 @@ def train(arguments: argparse.Namespace) -> None:
         named = arguments.config
         parts = configs_of(load_config(name)) if named is None else [load_config(str(named))]
         for config in parts:
-            module.train(config, root=arguments.data, threads=arguments.threads)
+            module.train(config, root=arguments.data, threads=arguments.threads, device=device)
 
 
-def _train_classifier(arguments: argparse.Namespace) -> None:
+def _train_classifier(arguments: argparse.Namespace, device: Any) -> None:
     """Train the classifier's parts one after the other, or the one that --config names."""
     classifier: Any = importlib.import_module("ml.training.classifier")
     parts = [CONFIGS / f"{part}.toml" for part in CLASSIFIER_PARTS]
@@ -87,11 +90,12 @@ def _train_classifier(arguments: argparse.Namespace) -> None:
             data=arguments.data,
             folder=CHECKPOINTS / config.stem,
             minutes=minutes,
+            device=device,
         )
         print(f"best on val: {best}")
 
 
-def _ablate(arguments: argparse.Namespace) -> None:
+def _ablate(arguments: argparse.Namespace, device: Any) -> None:
     """Run one change of the ablation table, or all that have no figures yet."""
     if arguments.network != "classifier":
         raise LayoutError("the ablation table is of the classifier alone")
@@ -101,7 +105,7 @@ def _ablate(arguments: argparse.Namespace) -> None:
     if unknown := [name for name in wanted if name not in known]:
         raise LayoutError(f"no change named {unknown[0]}; there are {', '.join(known)}")
     for name in wanted:
-        print(name, json.dumps(ablation.run(name, data=arguments.data)), flush=True)
+        print(name, json.dumps(ablation.run(name, data=arguments.data, device=device)), flush=True)
 
 
 def export_network(
