@@ -117,6 +117,7 @@ def own_context(
         "signed": [SignedReading.of(reading) for reading in signed],
         "last": last,
         "elsewhere": None if signed else report.signed_elsewhere(analysis),
+        "twin": SignedReading.of(twin) if (twin := report.signed_on_twin(analysis.film)) else None,
         "words": report.draft_words(analysis),
         "draft": last.report if last else report.draft(analysis, [c.name for c in marked]),
         "added_json": json.dumps(last.added if last else []),

@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 from accounts.models import User
 from patients.exporting import fields_of
 from patients.hooks import Exported, Moved
-from patients.models import Patient
+from patients.models import Merge, Patient
 
 from . import films
 from .models import Analysis, Film, Reading
@@ -56,6 +56,12 @@ def file_back(gone: Patient, kept: Patient, moved: Moved) -> None:
     Film.objects.filter(visit__in=visits, patient=kept).update(patient=gone)
     hidden = Film.objects.filter(pk__in=moved["films_hidden"], patient__in=[gone, kept])
     hidden.update(deleted_at=None)
+
+
+def was_put_away(film_id: UUID) -> bool:
+    """Whether a merge that still holds hid the film behind one with the same bytes."""
+    hidden = [str(film_id)]
+    return Merge.objects.filter(undone_at=None, moved__films_hidden__contains=hidden).exists()
 
 
 def export_films(patient: Patient, by: User) -> Exported:

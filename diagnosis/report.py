@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from diagnosis import display
 from diagnosis.models import Analysis, Film, Reading
 from diagnosis.readings import OTHER
+from diagnosis.records import was_put_away
 from diagnosis.selectors import findings_to_show, is_marked
 from policy.selectors import held_at, present
 
@@ -141,6 +142,18 @@ def signed_elsewhere(analysis: Analysis) -> Reading | None:
     """The last signature on the film under another of the networks' readings of it."""
     others = Reading.objects.filter(analysis__film=analysis.film_id).exclude(analysis=analysis)
     return others.select_related("signed_by").order_by("-signed_at").first()
+
+
+def signed_on_twin(film: Film) -> Reading | None:
+    """The last signature on the same bytes that a merge of two records put out of sight."""
+    twins = Film.objects.filter(patient_id=film.patient_id, sha256=film.sha256)
+    readings = Reading.objects.filter(
+        analysis__film__in=twins.filter(deleted_at__isnull=False)
+    ).select_related("signed_by", "analysis")
+    for reading in readings.order_by("-signed_at"):
+        if was_put_away(reading.analysis.film_id):
+            return reading
+    return None
 
 
 def added_words(report: Report) -> str:

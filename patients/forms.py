@@ -53,6 +53,7 @@ class PatientForm(forms.Form):
         max_length=NAME_LENGTH,
         validators=[check_one_line],
         widget=forms.TextInput(attrs=_quiet()),
+        error_messages={"required": _("Give a family name.")},
     )
     given_name = forms.CharField(
         label=_("Given name"),
@@ -65,7 +66,10 @@ class PatientForm(forms.Form):
         label=_("Sex"),
         choices=Sex.choices,
         widget=forms.RadioSelect,
-        error_messages={"required": _("Choose the sex; “Unknown” is a choice, too.")},
+        error_messages={
+            "required": _("Choose the sex; “Unknown” is a choice, too."),
+            "invalid_choice": _("Give the sex as F, M, O or U."),
+        },
     )
     birth_date = BirthDateField(
         label=_("Birth date"), required=False, validators=[check_birth_date]

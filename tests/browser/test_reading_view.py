@@ -103,6 +103,12 @@ def test_one_key_switches_each_layer(page: Page, signed_in: SignIn, key: str, la
     assert pixels(page) == before
 
 
+def test_words_on_the_film_are_written_in_the_pages_font(page: Page, signed_in: SignIn) -> None:
+    open_result(page, signed_in)
+    font = page.evaluate("document.querySelector('canvas').getContext('2d').font")
+    assert "Hangul of xraydx" in font
+
+
 def test_strength_and_colours_change_the_map_and_are_kept(page: Page, signed_in: SignIn) -> None:
     open_result(page, signed_in)
     page.keyboard.press("a")

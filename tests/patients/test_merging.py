@@ -163,6 +163,24 @@ def test_of_two_equal_films_the_signed_one_stays_in_sight_and_both_come_back() -
     assert (facts(kept), facts(gone)) == before
 
 
+def test_of_two_signed_equal_films_both_signatures_stay_in_sight_until_the_merge_is_undone() -> (
+    None
+):
+    kept, gone, data = make_patient(), make_patient(), draw_png()
+    physician, admin = make_physician(), make_administrator()
+    stays = make_result(make_film(make_visit(kept), data=data))
+    other = make_result(make_film(make_visit(gone), data=data))
+    sign_reading(analysis=stays, by=physician, verdict="agree", report="Effusion, right.")
+    sign_reading(analysis=other, by=physician, verdict="agree", report="Normal heart size.")
+    merge = merge_patients(kept=kept, gone=gone, reason=REASON, by=admin)
+    address, client = f"/films/{stays.film_id}/", client_of(physician)
+    text = client.get(address).content.decode()
+    assert "Effusion, right." in text
+    assert "Normal heart size." in text
+    undo_merge(merge=merge, by=admin)
+    assert "Normal heart size." not in client.get(address).content.decode()
+
+
 def test_a_merge_whose_record_was_deleted_since_is_undone_by_nobody() -> None:
     kept, gone, admin = make_patient(), make_patient(), make_administrator()
     merge = merge_patients(kept=kept, gone=gone, reason=REASON, by=admin)

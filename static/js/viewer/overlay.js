@@ -1,7 +1,9 @@
 /** What lies over the film, in screen space so that lines and words stay sharp: boxes, lines, the ruler. */
 import { toScreen } from "./place.js";
 
-const FONT = '600 13px system-ui, "Segoe UI", Roboto, Arial, sans-serif';
+// The page's own family: it brings letters that the machine may lack.
+const font = () => `600 13px ${getComputedStyle(document.documentElement).fontFamily}`;
+const NARROWEST = 180;
 export const COLOURS = { machine: "#ff6a5a", person: "#82bcff", heart: "#f0b428", chest: "#56b4e9", ruler: "#ffe27a" };
 
 function stroke(context, points, colour, closed = false) {
@@ -15,8 +17,18 @@ function stroke(context, points, colour, closed = false) {
   }
 }
 
+/** The words, cut where they would cover more than half of the film's width. */
+function fitting(context, words) {
+  const widest = Math.max(NARROWEST, context.canvas.clientWidth / 2);
+  if (context.measureText(words).width <= widest) return words;
+  let kept = words;
+  while (kept && context.measureText(`${kept}…`).width > widest) kept = kept.slice(0, -1);
+  return `${kept.trimEnd()}…`;
+}
+
 /** Words on a dark ground; taken: the places of words already written, which these make way for. */
-function caption(context, words, x, y, colour, taken = []) {
+function caption(context, text, x, y, colour, taken = []) {
+  const words = fitting(context, text);
   const room = context.measureText(words).width + 10;
   const left = Math.max(0, Math.min(x, context.canvas.clientWidth - room));
   let top = Math.max(0, y);
@@ -47,7 +59,7 @@ function drawMeasure(context, map, film, { line, words, colour }) {
   const across = [(-(b[1] - a[1]) / length) * 7, ((b[0] - a[0]) / length) * 7];
   stroke(context, [a, b], colour);
   for (const end of [a, b]) stroke(context, [[end[0] - across[0], end[1] - across[1]], [end[0] + across[0], end[1] + across[1]]], colour);
-  if (words) caption(context, words, (a[0] + b[0]) / 2 - context.measureText(words).width / 2, Math.max(a[1], b[1]) + 8, colour);
+  if (words) caption(context, words, (a[0] + b[0]) / 2 - context.measureText(fitting(context, words)).width / 2, Math.max(a[1], b[1]) + 8, colour);
 }
 
 /** boxes, measures: see above; outlines: a canvas over the whole film with its share. */
@@ -59,7 +71,7 @@ export function drawOverlay(context, { map, film, ratio, boxes, measures, outlin
     context.globalAlpha = 1;
   }
   context.setTransform(ratio, 0, 0, ratio, 0, 0);
-  context.font = FONT;
+  context.font = font();
   context.textBaseline = "middle";
   for (const measure of measures) drawMeasure(context, map, film, measure);
   const taken = [];

@@ -46,6 +46,8 @@ export class Viewer extends EventTarget {
     this.stop = new AbortController();
     this.resizing = new ResizeObserver(() => this.draw());
     this.resizing.observe(canvas);
+    // Letters that came after the words were drawn.
+    document.fonts.addEventListener("loadingdone", () => this.draw(), { signal: this.stop.signal });
   }
 
   /** The 8-bit picture at once; full depth replaces it without a jump when it has come, or comes alone. */
