@@ -6,6 +6,7 @@ import pytest
 
 from ml.bundle import WEIGHTS, load_release
 from ml.training.goals import GOALS, Goal, goal_lines, goal_table, show, stored_figures, verdict
+from ml.training.groups import verdict as verdict_of_groups
 
 AREA = Goal("classifier", "AUC", ("AUC",), at_least=0.8)
 REFUSED = Goal("gate", "refused", ("refused",), at_most=0.01)
@@ -53,6 +54,18 @@ def test_cards_show_the_figures_that_are_stored():
         stored = json.loads((bundle.folder / "metrics.json").read_text())
         for value in intervals_in(stored):
             assert f"{value['value']:.3f} ({value['low']:.3f}–{value['high']:.3f})" in card
+
+
+def test_cards_since_groups_are_compared_say_which_are_worse():
+    compared = {}
+    for spec in WEIGHTS.glob("*/*/spec.json"):
+        if spec.parent.name < "2026.11.22":  # kept for going back
+            continue
+        said = verdict_of_groups(json.loads((spec.parent / "metrics.json").read_text()))
+        assert said, spec
+        assert said in (spec.parent / "CARD.md").read_text(), spec
+        compared[spec.parent.parent.name] = said
+    assert {"anatomy", "gate", "unet", "reversed_ae", "paediatric"} <= set(compared)
 
 
 def intervals_in(figures: dict) -> list[dict]:
