@@ -25,6 +25,10 @@ MESSAGES: dict[str, Message] = {
         _("This code is not right, or was used before."),
         _("Type the code that your app shows now. A recovery code works as well."),
     ),
+    "first_code_wrong": Message(
+        _("This code is not right."),
+        _("Type the six digits that the app shows now. The phone's clock must be right."),
+    ),
     "second_factor_present": Message(
         _("The second factor is switched on already."),
         _("Remove it first if you want to use another device."),

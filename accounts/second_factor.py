@@ -51,13 +51,13 @@ def readable_key(device: Authenticator) -> str:
 def confirm_enrolment(*, user: User, code: str) -> list[str]:
     """Switch the second factor on with its first code and return the recovery codes.
 
-    raises: UserError("code_wrong"), Conflict where there is nothing to confirm.
+    raises: UserError("first_code_wrong"), Conflict where there is nothing to confirm.
     """
     device = Authenticator.objects.select_for_update().filter(user=user, confirmed=False).first()
     if device is None:
         raise Conflict("second_factor_absent")
     if not device.verify_token(_digits(code)):
-        raise UserError("code_wrong", field="code")
+        raise UserError("first_code_wrong", field="code")
     if has_second_factor(user):
         raise Conflict("second_factor_present")
     device.confirmed = True

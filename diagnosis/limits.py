@@ -34,7 +34,8 @@ class Limits:
     release: str
     diseases: list[DiseaseLimit]
     hit: int | None
-    gate_good: str
+    gate_refused: int | None
+    gate_films: int | None
     gate_unfit: str
     child_from: float | None
     child_below: float | None
@@ -56,11 +57,14 @@ def _limits_of(name: str) -> Limits:
     metrics = {member: measured(held.folder) for member, held in release.bundles.items()}
     hit = figure_in(metrics.get("detector"), "boxed_test", "hit_0.1", "value")
     ages = release.child_ages or (None, None)
+    checked = metrics.get("gate"), "good", "nih films", "refused"
+    share, films = figure_in(*checked, "value"), figure_in(*checked, "films")
     return Limits(
         release=name,
         diseases=[_disease(code, release, metrics.get("classifier", {})) for code in NAMES],
         hit=None if hit is None else round(100 * hit),
-        gate_good=_percent(figure_in(metrics.get("gate"), "good", "nih films", "refused", "value")),
+        gate_refused=None if share is None else round(share * (films or 0)),
+        gate_films=None if films is None else round(films),
         gate_unfit=_percent(figure_in(metrics.get("gate"), "unfit", "all", "refused", "value")),
         child_from=ages[0],
         child_below=ages[1],

@@ -34,4 +34,5 @@ urlpatterns = [
     path("quick/<uuid:quick_id>/", views_quick.answer, name="quick_answer"),
     path("quick/<uuid:quick_id>/images/<slug:name>/", views_quick.picture, name="quick_picture"),
     path("limits/", views_quick.limits, name="limits"),
+    path("help/", views_quick.keys_and_help, name="help"),
 ]

@@ -53,3 +53,9 @@ def picture(request: HttpRequest, quick_id: UUID, name: str) -> HttpResponse:
 def limits(request: HttpRequest) -> HttpResponse:
     """What the networks cannot do, with the figures of the present release."""
     return render(request, "diagnosis/limits.html", {"limits": figures.present_limits()})
+
+
+@require_GET
+def keys_and_help(request: HttpRequest) -> HttpResponse:
+    """The keys of all pages, how to switch them off, and whom to ask."""
+    return render(request, "diagnosis/help.html")

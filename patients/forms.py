@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import User
 from patients.criteria import ORDERS, STATUSES
 from patients.models import AREA_LENGTH, COMPLAINT_LENGTH, NAME_LENGTH, Patient, Sex, Visit
+from patients.names import UNIDENTIFIED
 from patients.selectors import possible_attendings
 from patients.validation import (
     MRN_LENGTH,
@@ -18,7 +19,6 @@ from patients.validation import (
     check_some_lines,
 )
 
-UNIDENTIFIED = _("Unidentified")
 NO_AGE = _("Give full years, from 0 to 130.")
 TRIAGE_LEVELS = [(level, str(level)) for level in range(1, 6)]
 
@@ -127,7 +127,7 @@ class RegisterForm(PatientForm):
         """Give the unidentified something that lists can show."""
         values = super().clean() or {}
         if values.pop("unidentified", False) and not values.get("family_name"):
-            values["family_name"] = str(UNIDENTIFIED)
+            values["family_name"] = UNIDENTIFIED
         return values
 
 

@@ -68,6 +68,8 @@ def enrol(request: HttpRequest) -> HttpResponse:
     user = user_of(request)
     device = second_factor.begin_enrolment(user)
     form = CodeForm(request.POST or None)
+    # Here no recovery code will do, so a phone shows its digits.
+    form.fields["code"].widget.attrs["inputmode"] = "numeric"
     status = 200
     if request.method == "POST" and form.is_valid():
         try:

@@ -1,25 +1,49 @@
 /** The quick read: drop a film and it is sent; the answer's film with where the network looked. */
 import { Viewer } from "./viewer/viewer.js";
 import { bindGestures } from "./viewer/gestures.js";
-import { showPick } from "./upload/pick.js";
 
-const form = document.querySelector("[data-quick]");
 let viewer = null;
 
+async function send(form) {
+  const button = form.querySelector("[type=submit]");
+  const sending = form.querySelector("[data-sending]");
+  const lost = form.querySelector("[data-lost]");
+  if (!sending.hidden) return;
+  sending.hidden = false;
+  lost.hidden = true;
+  try {
+    const answer = await fetch(form.action, { method: "POST", body: new FormData(form), credentials: "same-origin" });
+    if (answer.redirected) return void location.assign(answer.url);
+    // Refused: the page with its words takes the place of this one.
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    document.getElementById("main").replaceChildren(...page.getElementById("main").childNodes);
+    document.querySelector("[role=alert]")?.focus();
+    takeFilms();
+  } catch {
+    // The film stays chosen, and a button sends it again.
+    sending.hidden = true;
+    lost.hidden = false;
+    button.hidden = false;
+    button.focus();
+  }
+}
+
 function takeFilms() {
+  const form = document.querySelector("[data-quick]");
+  if (!form) return;
   const zone = form.querySelector("[data-drop-here]");
   const input = form.querySelector("[type=file]");
   // With a script the film is sent as soon as it is chosen.
   form.querySelector("[type=submit]").hidden = true;
-  showPick(zone, input);
   const check = () => {
     const tooLarge = input.files[0]?.size > Number(form.dataset.maxBytes);
     input.setCustomValidity(tooLarge ? form.dataset.sayTooLarge : "");
     if (!form.reportValidity()) return;
     form.requestSubmit();
   };
-  form.addEventListener("submit", () => {
-    form.querySelector("[data-sending]").hidden = false;
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    send(form);
   });
   input.addEventListener("change", () => input.files.length && check());
   for (const kind of ["dragover", "dragleave", "drop"]) {
@@ -60,6 +84,6 @@ function showAnswer() {
   viewer.load().then(() => viewer.toggle("attention", true));
 }
 
-if (form) takeFilms();
+takeFilms();
 showAnswer();
 document.addEventListener("htmx:afterSettle", showAnswer);

@@ -191,4 +191,5 @@ ROWS = [
     Row("diagnosis:quick_picture", "get", ALL_ROLES, own_quick_picture, "own"),
     Row("diagnosis:quick_picture", "get", NOBODY, anothers_quick_picture, "another's", refused=404),
     Row("diagnosis:limits", "get", ALL_ROLES),
+    Row("diagnosis:help", "get", ALL_ROLES),
 ]

@@ -44,6 +44,7 @@ UNRECORDED = {
     ("get", "diagnosis:quick"),
     ("get", "diagnosis:quick_answer"),
     ("get", "diagnosis:limits"),
+    ("get", "diagnosis:help"),
     ("get", "diagnosis:retention"),  # lists nobody before a number of years is asked for
     ("get", "diagnosis_api:analysis"),
 }

@@ -1,3 +1,4 @@
+import html
 from importlib import import_module
 from typing import Any
 
@@ -185,3 +186,11 @@ def test_secrets_that_stood_in_clear_are_encrypted_by_the_migration() -> None:
         assert Authenticator.objects.get(pk=row.pk).bin_key == plain
     migration.unseal_all(apps, None)
     assert TOTPDevice.objects.get(pk=row.pk).key == plain.hex()
+
+
+def test_while_it_is_set_up_no_recovery_code_is_offered() -> None:
+    page = client_of(make_physician()).post("/profile/second-factor/", {"code": "000000"})
+    text = page.content.decode()
+    assert "The phone's clock must be right" in html.unescape(text)
+    assert "recovery code" not in text.lower()
+    assert 'inputmode="numeric"' in text

@@ -136,3 +136,33 @@ def test_the_office_lifts_a_lock_out_and_revokes_a_token(page: Page) -> None:
     with page.expect_download() as download:
         page.get_by_role("button", name="Export as CSV").click()
     assert "sign_in.succeed" in Path(download.value.path()).read_text()
+
+
+def test_a_password_can_be_looked_at_and_is_sent_as_one(page: Page) -> None:
+    page.goto("/sign-in/")
+    field = page.locator("#id_password")
+    field.fill("quartz")
+    page.get_by_role("button", name="Show Password").click()
+    expect(field).to_have_attribute("type", "text")
+    page.get_by_role("button", name="Hide Password").click()
+    expect(field).to_have_attribute("type", "password")
+    page.get_by_role("button", name="Show Password").click()
+    page.locator("#id_username").fill("nobody")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("alert")).to_be_focused()
+    expect(page.locator("#id_password")).to_have_attribute("type", "password")
+
+
+def test_on_a_phone_the_bar_begins_at_the_present_page(page: Page, signed_in: Any) -> None:
+    page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+    signed_in(make_administrator())
+    page.goto("/audit/")
+    expect(page.locator(".topbar-nav [aria-current]")).to_be_in_viewport(ratio=1)
+
+
+def test_single_keys_are_switched_on_the_help_page(page: Page, signed_in: Any) -> None:
+    signed_in(make_nurse())
+    page.goto("/help/")
+    page.get_by_label("Single keys are on").uncheck()
+    page.goto("/profile/")
+    expect(page.get_by_label("Single keys are on")).not_to_be_checked()

@@ -1,5 +1,6 @@
 """The film itself: full depth, ruler, turns, maps of each disease, the ratio's lines."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +11,7 @@ from accounts.models import User
 from diagnosis.models import Analysis
 from ml.imaging.write import to_dicom
 from tests.accounts.factories import make_nurse, make_physician
-from tests.diagnosis.factories import make_analysis, make_film, make_result
+from tests.diagnosis.factories import draw_png, make_analysis, make_film, make_result
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 SignIn = Callable[[User], None]
@@ -164,9 +165,40 @@ def test_a_quick_read_needs_one_drop(
     assert quick_reading.answer_next()
     page.wait_for_selector("canvas[data-painted]")
     verdict = page.locator(".quick-verdict").inner_text()
+    expect(page.locator("#say")).to_contain_text("Probability of pneumonia")
     assert any(word in verdict for word in ("PNEUMONIA", "NORMAL"))
     expect(page.locator("[data-overlay]")).to_have_attribute("aria-pressed", "true")
     jet = page.evaluate("document.querySelector('canvas').toDataURL()")
     page.get_by_role("button", name="VIRIDIS").click()
     page.wait_for_timeout(120)
     assert page.evaluate("document.querySelector('canvas').toDataURL()") != jet
+
+
+def test_a_quick_read_that_loses_the_line_keeps_its_film(
+    page: Page, signed_in: SignIn, release: str, tmp_path: Any
+) -> None:
+    path = tmp_path / "film.png"
+    path.write_bytes(draw_png())
+    signed_in(make_nurse())
+    page.goto("/quick/")
+    page.context.set_offline(True)
+    page.locator("[type=file]").set_input_files(path)
+    expect(page.get_by_role("alert")).to_contain_text("The film is still chosen here")
+    expect(page.get_by_role("button", name="Read it")).to_be_focused()
+    page.context.set_offline(False)
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(r"/quick/[0-9a-f-]{36}/$"))
+
+
+def test_a_refused_file_is_said_on_the_page_which_takes_the_next(
+    page: Page, signed_in: SignIn, release: str, tmp_path: Any
+) -> None:
+    wrong, right = tmp_path / "film.png", tmp_path / "other.png"
+    wrong.write_bytes(b"no film")
+    right.write_bytes(draw_png())
+    signed_in(make_nurse())
+    page.goto("/quick/")
+    page.locator("[type=file]").set_input_files(wrong)
+    expect(page.locator(".notice[role=alert]").first).to_be_focused()
+    page.locator("[type=file]").set_input_files(right)
+    expect(page).to_have_url(re.compile(r"/quick/[0-9a-f-]{36}/$"))

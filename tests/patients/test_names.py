@@ -6,7 +6,7 @@ from datetime import date
 import pytest
 from django.utils import translation
 
-from patients.forms import BirthDateField
+from patients.forms import BirthDateField, RegisterForm
 from patients.names import display_name
 
 
@@ -42,3 +42,15 @@ def test_a_name_of_one_part_stands_alone() -> None:
 def test_a_birth_date_is_typed_as_the_language_writes_it(language: str, typed: str) -> None:
     with translation.override(language):
         assert BirthDateField().clean(typed) == date(1970, 3, 5)
+
+
+@pytest.mark.parametrize(
+    ("language", "shown"),
+    [("en", "Unidentified"), ("ko", "신원 미상"), ("vi", "Chưa rõ danh tính")],
+)
+def test_who_has_no_name_is_called_so_in_the_readers_language(language: str, shown: str) -> None:
+    with translation.override("ko"):
+        form = RegisterForm({"unidentified": "on", "sex": "U"})
+        form.is_valid()
+    with translation.override(language):
+        assert display_name(form.cleaned_data["family_name"], "") == shown
