@@ -155,14 +155,14 @@ class SignedReading:
 
     @classmethod
     def of(cls, reading: Reading) -> SignedReading:
-        """Put the codes of a reading into words."""
-        words = dict(Reading.Verdict.choices)
-        verdicts = [
-            f"{display.name_of(code)}: {words[verdict]}"
-            for code, verdict in reading.findings.items()
-            if verdict in words
-        ]
-        return cls(reading, "; ".join(verdicts), ", ".join(map(report.added_name, reading.added)))
+        """Put the codes of a reading into words: verdict by verdict, the most probable first."""
+        codes = [row.code for row in reading.analysis.findings.all() if row.code in reading.findings]
+        said = {
+            words: [display.name_of(code) for code in codes if reading.findings[code] == verdict]
+            for verdict, words in Reading.Verdict.choices
+        }
+        verdicts = [f"{words}: {', '.join(names)}" for words, names in said.items() if names]
+        return cls(reading, ". ".join(verdicts), ", ".join(map(report.added_name, reading.added)))
 
 
 def verdict_on(reading: Reading | None, code: str) -> str:

@@ -193,3 +193,11 @@ def test_a_signature_sent_again_because_its_answer_was_lost_is_answered_and_not_
     assert Entry.objects.filter(action="reading.sign", actor_id=physician.id).count() == 1
     other = {**sent, "report": "No effusion."}
     assert client.post(address, other, headers={"HX-Request": "true"}).status_code == 409
+
+
+def test_a_signed_reading_names_its_findings_verdict_by_verdict() -> None:
+    analysis, physician = make_result(), make_physician()
+    said = {"Pneumothorax": "disagree", "Effusion": "agree"}
+    readings.sign_reading(analysis=analysis, by=physician, findings=said)
+    text = client_of(physician).get(f"/films/{analysis.film_id}/").text
+    assert "Agree: Effusion. Disagree: Pneumothorax" in text
