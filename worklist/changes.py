@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from worklist.display import GONE, Row
+from worklist.selectors import Item
 
 KNOWN_MOST = 1000
+TOLD_BY = 8
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,7 @@ class Changes:
     """changed: rows whose values differ; gone: rows that left; the rest is announced, not done.
 
     critical: how many raised studies the page does not show as raised yet
+    farther: how many of those stand below the rows that the page shows
     """
 
     changed: list[Row]
@@ -30,10 +33,11 @@ class Changes:
     new: int
     critical: int
     reordered: bool
+    farther: int = 0
 
     @property
     def announces(self) -> bool:
-        return bool(self.new or self.reordered)
+        return bool(self.new or self.reordered or self.farther)
 
 
 def parse_known(values: Iterable[str]) -> list[Known]:
@@ -49,10 +53,18 @@ def parse_known(values: Iterable[str]) -> list[Known]:
     return known
 
 
-def compare(known: Sequence[Known], there: Sequence[Row], shown: Sequence[Row]) -> Changes:
+def raised_among(items: Iterable[Item]) -> list[str]:
+    """Return the raised studies, each by the beginning of its id: a page holds hundreds."""
+    return [str(item.waiting.study_id)[:TOLD_BY] for item in items if item.priority.raised_by]
+
+
+def compare(
+    known: Sequence[Known], there: Sequence[Row], shown: Sequence[Row], farther: int = 0
+) -> Changes:
     """Return what to change in place and what to announce.
 
-    there: the known rows that are still in the queue; shown: what a page drawn now would hold
+    there: the known rows that are still in the queue; shown: what a page drawn now would hold;
+    farther: how many newly raised studies stand below those
     """
     by_id = {row.id: row for row in there}
     before = {one.id: one for one in known}
@@ -69,6 +81,7 @@ def compare(known: Sequence[Known], there: Sequence[Row], shown: Sequence[Row]) 
         changed=changed,
         gone=gone,
         new=sum(row.id not in before for row in shown),
-        critical=len(critical),
+        critical=len(critical) + farther,
         reordered=order != sorted(order),
+        farther=farther,
     )

@@ -16,7 +16,7 @@ from accounts.requests import is_partial, user_of
 from accounts.sessions import not_activity
 from audit.services import record
 from worklist import display, selectors, services
-from worklist.changes import compare, parse_known
+from worklist.changes import compare, parse_known, raised_among
 from worklist.display import Filter, Row
 from worklist.forms import MOST_ROWS, ROWS, FilterForm, LengthForm, TakeForm
 from worklist.selectors import Item, Queue
@@ -52,6 +52,7 @@ def worklist(request: HttpRequest) -> HttpResponse:
         "total": len(found),
         "count": count,
         "unlisted": queue.unlisted,
+        "raised_below": raised_among(found[count:]),
         "next_count": min(count + ROWS, MOST_ROWS) if len(found) > count < MOST_ROWS else None,
     }
     return render(request, "worklist/list.html", context)
@@ -77,11 +78,15 @@ def changes(request: HttpRequest) -> HttpResponse:
     known = parse_known(request.POST.getlist("known"))
     user, wanted = user_of(request), _kept(request)
     queue = selectors.queue_for(user)
-    shown = display.narrowed(queue.items, wanted, user)[: max(len(known), ROWS)]
+    every, length = display.narrowed(queue.items, wanted, user), max(len(known), ROWS)
     ids = {one.id for one in known}
     there = [item for item in queue.items if item.waiting.study_id in ids]
+    below = [item for item in every[length:] if item.waiting.study_id not in ids]
+    farther = len({*raised_among(below)} - {*request.POST.get("raised", "").split()})
+    shown = _rows(queue, every[:length], user)
     context = {
-        "changes": compare(known, _rows(queue, there, user), _rows(queue, shown, user)),
+        "changes": compare(known, _rows(queue, there, user), shown, farther),
+        "all_rows": min(ROWS * -(-len(every) // ROWS), MOST_ROWS),
         "counts": display.counts_of(queue.items, wanted, user),
     }
     return render(request, "worklist/_changes.html", context)

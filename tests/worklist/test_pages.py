@@ -147,6 +147,24 @@ def test_hundreds_of_rows_come_fifty_at_a_time() -> None:
     assert len(known(client.get(f"{LIST}?rows=100").content.decode())) == 61
 
 
+def test_a_study_raised_below_the_rows_of_the_page_is_announced_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("worklist.views.ROWS", 1)
+    monkeypatch.setattr("worklist.views.MOST_ROWS", 500)
+    make_result(make_named("Kim", triage_level=1), findings=[])
+    make_result(make_named("Lee", triage_level=4))
+    client = client_of(make_physician())
+    text = page(client)
+    told = re.findall(r'name="raised" value="([^"]*)"', text)
+    sent = {"known": known(text), "raised": told}
+    assert "raised by the software" not in client.post(CHANGES, sent).text
+    make_result(make_named("Park", triage_level=5))
+    answer = client.post(CHANGES, sent).text
+    assert "1 raised by the software" in answer
+    assert "?rows=3" in answer
+
+
 def copy(film: Film, study: Study) -> Film:
     """Return an unsaved film of another study, of other bytes."""
     values = {name: getattr(film, name) for name in COPIED}
