@@ -19,10 +19,10 @@ from patients.validation import (
     check_mrn,
     check_one_line,
     check_some_lines,
+    full_years,
 )
 
 NAME_LENGTH = 120
-
 AREA_LENGTH = 40
 COMPLAINT_LENGTH = 1000
 # Sorts patients who are not in the ER behind every triage level.
@@ -187,15 +187,11 @@ class Patient(models.Model):
 
     @property
     def age(self) -> int | None:
-        """Return full years by birth date, else the estimate, else None."""
+        """Return full years today by birth date, else the estimate, else None."""
         return self.age_on(timezone.localdate())
 
     def age_on(self, day: date) -> int | None:
-        """Return full years on that day by birth date, else the estimate, else None."""
-        if self.birth_date is None:
-            return self.age_estimated
-        born = self.birth_date
-        return day.year - born.year - ((day.month, day.day) < (born.month, born.day))
+        return full_years(self.birth_date, day) if self.birth_date else self.age_estimated
 
     @property
     def is_deleted(self) -> bool:

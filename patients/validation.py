@@ -39,3 +39,8 @@ def check_birth_date(born: date) -> None:
         raise ValidationError(_("This date is in the future."), code="future")
     if born.year < today.year - OLDEST_AGE:
         raise ValidationError(_("This date is too long ago."), code="too_old")
+
+
+def full_years(born: date, day: date) -> int:
+    """Return the age in full years on that day."""
+    return day.year - born.year - ((day.month, day.day) < (born.month, born.day))
