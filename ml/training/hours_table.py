@@ -16,8 +16,10 @@ STORED = Path(__file__).parent / "measured" / "hours.json"
 PAGE = Path("docs/training.md")
 BEGIN, END = "<!-- hours: written by `python -m ml evaluate hours` -->", "<!-- end of hours -->"
 # What is assumed of a GPU: a card of 100 TFLOPS in bf16 of which small networks reach a twentieth,
-# since they wait for memory; and four cores beside it that move and change films.
+# since they wait for memory; 25 steps a second, since each starts hundreds of small kernels; and
+# four cores beside it that move and change films.
 GPU_GFLOPS = 100_000 * 0.05
+GPU_STEPS = 25
 GPU_CORES = 4
 
 
@@ -72,7 +74,7 @@ PLANS: tuple[Plan, ...] = (
 
 def gpu_films_a_second(timed: Mapping[str, Any]) -> float:
     """Films a second that a GPU is assumed to reach, and the cores beside it can prepare."""
-    by_card = GPU_GFLOPS / float(timed["gflop"])
+    by_card = min(GPU_GFLOPS / float(timed["gflop"]), GPU_STEPS * float(timed["batch"]))
     prepared = timed["prepared_a_second"]
     return by_card if prepared is None else min(by_card, GPU_CORES * float(prepared))
 
@@ -98,12 +100,13 @@ def hours_lines(path: Path = STORED) -> list[str]:
         f"Measured on one thread ({said['processor'] or 'this machine'}, torch {said['torch']}, "
         f"bf16): the mean of {said['steps']} steps at the size in which the schedule ends, by the "
         "process's own processor time, with the allocator set as above, beside other work on the "
-        "machine. Memory is that of the whole process, mapped films among it.",
+        "machine. Memory is that of the whole process without its films.",
         "",
         "Hours on a GPU are **estimated, not measured**: from the work of one film, forward and "
         f"backward, for a card of which {GPU_GFLOPS:,.0f} GFLOPS are reached (5 % of 100 TFLOPS in "
-        f"bf16), and no faster than {GPU_CORES} cores beside it change films where the processor "
-        "does that.",
+        f"bf16) at no more than {GPU_STEPS} steps a second, since starting small kernels takes its "
+        f"time, and no faster than {GPU_CORES} cores beside it change films where the processor "
+        "does that. A card's memory is estimated by the same column: the same tensors lie there.",
         "",
         f"| {' | '.join(COLUMNS)} |",
         "|---" * len(COLUMNS) + "|",
