@@ -164,3 +164,9 @@ def test_the_page_shows_what_would_go_before_the_rule_is_saved() -> None:
 def test_records_are_kept_for_two_years_at_least() -> None:
     with pytest.raises(ValueError):
         change_policy(by=make_administrator(), version=0, keep_years=1)
+
+
+def test_a_preview_of_nothing_says_nothing_would_go() -> None:
+    text = client_of(make_administrator()).get("/retention/?years=5").content.decode()
+    assert "Nothing would go today." in text
+    assert "0 records" not in text
