@@ -125,6 +125,20 @@ def test_the_second_who_takes_is_told_who_has_it() -> None:
     assert "Park Jin took this study at" in answer.content.decode()
 
 
+def test_after_a_signature_the_next_free_study_is_one_key_away_and_names_nobody() -> None:
+    signed = make_result(make_named("Kim"))
+    held = make_result(make_named("Lee", triage_level=1))
+    free = make_result(make_named("Park", triage_level=4))
+    take_study(study_id=held.film.study_id, by=make_physician())
+    client = client_of(make_physician())
+    sent = {"verdict": "agree", "after_version": "0"}
+    address = f"/analyses/{signed.id}/sign/"
+    answer = client.post(address, sent, headers={"HX-Request": "true"}).text
+    assert f'href="/films/{free.film_id}/" data-autofocus' in answer
+    assert "Park" not in answer
+    assert f"/films/{held.film_id}/" not in answer
+
+
 def test_nonsense_from_the_page_changes_nothing() -> None:
     client = client_of(make_physician())
     assert client.post(CHANGES, {"known": ["", "a:b:c", "x" * 5000]}).status_code == 200

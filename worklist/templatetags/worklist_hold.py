@@ -1,11 +1,14 @@
-"""Who has the study of a film, for the reading view."""
+"""Who has the study of a film, and which one is next, for the reading view."""
 
 from typing import Any
 
 from django import template
 
+from accounts.models import User
 from diagnosis.models import Film
+from diagnosis.states import Status
 from worklist import selectors
+from worklist.display import waited_words
 
 register = template.Library()
 
@@ -20,3 +23,22 @@ def hold_bar(context: template.Context, film: Film) -> dict[str, Any]:
         "request": context["request"],
         "csrf_token": context.get("csrf_token", ""),
     }
+
+
+@register.inclusion_tag("worklist/_next.html", takes_context=True)
+def next_study(context: template.Context, film: Film) -> dict[str, Any]:
+    """Lead to the most urgent study that is read and in nobody else's hands; it names nobody."""
+    user: User = context["user"]
+    queue = selectors.queue_for(user)
+    free = (
+        item
+        for item in queue.items
+        if item.lead.status == Status.SUCCEEDED
+        and item.waiting.study_id != film.study_id
+        and (item.hold is None or item.hold.user_id == user.pk)
+    )
+    item = next(free, None)
+    if item is None:
+        return {}
+    waited = waited_words(item.waiting.since, queue.at)
+    return {"film_id": item.lead.film_id, "triage": item.waiting.triage, "waited": waited}
