@@ -21,7 +21,7 @@ from ml.training.loop import CHECKPOINTS
 from ml.training.storing import round_weights
 
 OUTPUTS = ("logits", "maps")
-RUNS = ("classifier_320", "classifier_lungs")  # whose best checkpoints are exported by default
+RUNS = ("classifier_320", "classifier_lungs_320")  # whose best checkpoints are exported by default
 BITS = 8
 
 

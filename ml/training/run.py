@@ -36,7 +36,7 @@ NETWORKS: dict[str, Network] = {
     "paediatric": Network("ml.training.paediatric", "ml.training.paediatric_report"),
 }
 EXTRAS = ("robustness", "yardstick", "children", "hours")  # stored under ml/training/measured
-CLASSIFIER_PARTS = ("classifier", "classifier_320", "classifier_lungs")
+CLASSIFIER_PARTS = ("classifier", "classifier_320", "classifier_lungs", "classifier_lungs_320")
 GROUPS = {"anomaly": ("unet", "reversed_ae"), "release": REQUIRED}
 
 
