@@ -201,3 +201,13 @@ def test_a_signed_reading_names_its_findings_verdict_by_verdict() -> None:
     readings.sign_reading(analysis=analysis, by=physician, findings=said)
     text = client_of(physician).get(f"/films/{analysis.film_id}/").text
     assert "Agree: Effusion. Disagree: Pneumothorax" in text
+
+
+def test_a_new_signature_is_told_to_others_and_not_to_who_signed() -> None:
+    analysis, signer = make_result(), make_physician(full_name="Kim Ara")
+    readings.sign_reading(analysis=analysis, by=signer, verdict="agree")
+    told = "Kim Ara has signed a reading"
+    for person, is_told in ((make_radiologist(), True), (signer, False)):
+        sent = {"open": "1", "version": "0", "analysis": str(analysis.id)}
+        answer = client_of(person).post(f"/films/{analysis.film_id}/others/", sent)
+        assert (told in answer.text) is is_told
