@@ -28,19 +28,6 @@ document.addEventListener("htmx:afterSwap", (event) => {
 });
 
 document.querySelector("[data-autofocus]")?.focus();
-for (const button of document.querySelectorAll("[data-reveal]")) {
-  const input = document.getElementById(button.dataset.reveal);
-  const word = button.firstChild;
-  const words = [word.data, button.dataset.hide];
-  button.hidden = false;
-  button.addEventListener("click", () => {
-    const shown = input.type === "text";
-    input.type = shown ? "password" : "text";
-    word.data = words[shown ? 0 : 1];
-  });
-  // What was typed leaves as a password, so that no browser offers it as text later.
-  input.form.addEventListener("submit", () => { input.type = "password"; });
-}
 // On a phone the bar is longer than the screen.
 const place = document.querySelector(".topbar-nav [aria-current]");
 if (place) place.parentElement.scrollLeft = place.offsetLeft - place.parentElement.offsetLeft - 60;
