@@ -156,9 +156,9 @@ class SignedReading:
     @classmethod
     def of(cls, reading: Reading) -> SignedReading:
         """Put the codes of a reading into words: verdict by verdict, the most probable first."""
-        codes = [row.code for row in reading.analysis.findings.all() if row.code in reading.findings]
+        codes = [row.code for row in reading.analysis.findings.all()]
         said = {
-            words: [display.name_of(code) for code in codes if reading.findings[code] == verdict]
+            words: [display.name_of(c) for c in codes if reading.findings.get(c) == verdict]
             for verdict, words in Reading.Verdict.choices
         }
         verdicts = [f"{words}: {', '.join(names)}" for words, names in said.items() if names]
