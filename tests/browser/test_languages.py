@@ -75,7 +75,7 @@ def test_a_phone_has_the_languages_in_the_menu_of_the_account(
     signed_in(make_user(Role.NURSE))
     page.goto("/profile/")
     page.locator(".menu-account > summary").click()
-    page.get_by_role("button", name="한국어").click()
+    page.locator(".menu-account").get_by_role("button", name="한국어").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("프로필 및 보안")
 
 
