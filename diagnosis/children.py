@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from diagnosis import display, quick_words
 from diagnosis.models import Analysis
+from diagnosis.selectors import age_on_film
 from diagnosis.states import Status
 
 ADULT_FROM = 18
@@ -47,19 +47,13 @@ def child_of(analysis: Analysis) -> ChildCard | None:
 
 def is_adult_only(analysis: Analysis) -> bool:
     """Whether the patient was a child, whom the networks for adults were not measured on."""
-    age = age_on_film(analysis)
+    age = age_on_film(analysis.film)
     return age is not None and age < ADULT_FROM
-
-
-def age_on_film(analysis: Analysis) -> int | None:
-    """The patient's age in years when the film was sent, as far as it is known now."""
-    film = analysis.film
-    return film.patient.age_on(timezone.localdate(film.uploaded_at))
 
 
 def doubt_of_age(analysis: Analysis) -> str:
     """What to say where another reader would be asked by the age that is known now; "" if none."""
-    ages, age = quick_words.child_ages(), age_on_film(analysis)
+    ages, age = quick_words.child_ages(), age_on_film(analysis.film)
     if analysis.status != Status.SUCCEEDED or ages is None or age is None:
         return ""
     is_small = ages[0] <= age < ages[1]

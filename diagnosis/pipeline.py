@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
-from django.utils import timezone
 
 from ml.bundle import ReleaseError
 from ml.imaging.decode import PICTURE_PX, decode
@@ -173,7 +172,7 @@ def _is_for_child_reader(claim: Claim, reader: "Reader") -> bool:
     film = _patiently(
         lambda: Film.objects.select_related("patient").filter(id=claim.film_id).first()
     )
-    age = film.patient.age_on(timezone.localdate(film.uploaded_at)) if film else None
+    age = selectors.age_on_film(film) if film else None
     return age is not None and ages[0] <= age < ages[1]
 
 

@@ -8,6 +8,7 @@ from uuid import UUID
 from django.db import connection
 from django.db.models import Exists, OuterRef, Prefetch, QuerySet
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from accounts.models import User
 from audit.services import record_refusal
@@ -44,6 +45,11 @@ def film_for(user: User, film_id: UUID) -> Film:
         _refuse(user, Film.objects.filter(id=film_id, deleted_at__isnull=True).first())
         raise NotFound
     return film
+
+
+def age_on_film(film: Film) -> int | None:
+    """Return the patient's age in years when the film was sent, as far as it is known now."""
+    return film.patient.age_on(timezone.localdate(film.uploaded_at))
 
 
 def films_in_visit(visit: Visit) -> QuerySet[Film]:

@@ -81,16 +81,17 @@ def measure_test(
 ) -> dict[str, Any]:
     """Areas over all and by group, labels of several radiologists, false alarms; distance: [N]."""
     sides = compare_within(films, root)
+    adjudicated = read_adjudicated(root)
     score = np.array([read_percentile(float(value), percentiles) for value in distance])
     return {
         "test": measure_areas(films, sides, distance),
-        "radiologists": measure_adjudicated(films, distance, read_adjudicated(root)),
+        "radiologists": measure_adjudicated(films, distance, adjudicated),
         f"AUC, NIH's mined labels{BY_GROUP}": areas_by_group(
             [films[row] for row in sides[MINED][0]], sides[MINED][1], distance[sides[MINED][0]]
         )
         if MINED in sides
         else {},
-        **adjudicated_by_group(films, distance, read_adjudicated(root)),
+        **adjudicated_by_group(films, distance, adjudicated),
         f"normal films called unusual{BY_GROUP}": alarms_by_group(films, score > ALARM),
     }
 

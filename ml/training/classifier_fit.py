@@ -22,9 +22,8 @@ from ml.vocabulary import ABNORMAL, CLASSIFIER_LABELS, NAMES
 
 Points = dict[str, dict[str, OperatingPoint]]
 CURVE = 40  # thresholds of a curve
-LEAST_SPECIFICITY = (
-    0.85  # of a finding's alert: with 13 findings, lower ones mark nearly every film
-)
+# of a finding's alert; with 13 findings, lower ones mark nearly every film
+LEAST_SPECIFICITY = 0.85
 
 # films with each label among NIH's 112,120 (Data_Entry_2017); abnormal: all but No Finding
 NIH_FILMS = 112_120

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -52,7 +53,7 @@ class Fold:
     left_out: np.ndarray
     films: Sequence[Film]
 
-    @property
+    @cached_property
     def truth(self) -> np.ndarray:
         """[N, L] of the films that it had left out."""
         return published_truth(self.films)
@@ -106,10 +107,11 @@ def strengths(ours: np.ndarray, truth: np.ndarray, folds: Sequence[Fold]) -> np.
         [[separation(f.left_out[:, k], f.truth[:, k]) for k in range(len(own))] for f in folds], 0
     )
     factors = np.ones(len(own))
-    for columns in (range(len(own) - 1), [CLASSIFIER_LABELS.index(ABNORMAL)]):
-        if (weak := theirs[list(columns)].sum()) > 0:
-            ratio = own[list(columns)].sum() / weak
-            factors[list(columns)] = 1 + BELIEVED * max(0.0, ratio - 1)
+    abnormal = np.arange(len(own)) == CLASSIFIER_LABELS.index(ABNORMAL)
+    for columns in (~abnormal, abnormal):
+        if (weak := theirs[columns].sum()) > 0:
+            ratio = own[columns].sum() / weak
+            factors[columns] = 1 + BELIEVED * max(0.0, ratio - 1)
     return factors
 
 
